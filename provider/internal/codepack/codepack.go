@@ -9,9 +9,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"hash/crc64"
 	"os"
-	"strconv"
+
+	"github.com/fcstack/fcstack/platform/api"
 )
 
 // MaxSize is the largest package the API takes in a request, in bytes.
@@ -19,8 +19,6 @@ const MaxSize = 100 << 20
 
 // ErrTooLarge: the package is over MaxSize and has to go through an object store.
 var ErrTooLarge = errors.New("the package is larger than the 100 MB that a request may carry")
-
-var ecma = crc64.MakeTable(crc64.ECMA)
 
 // Package is a function's code, ready to be sent.
 type Package struct {
@@ -65,5 +63,5 @@ func File(path string) (*Package, error) {
 }
 
 func newPackage(content []byte) *Package {
-	return &Package{Zip: content, Checksum: strconv.FormatUint(crc64.Checksum(content, ecma), 10)}
+	return &Package{Zip: content, Checksum: api.Checksum(content)}
 }

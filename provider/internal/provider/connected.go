@@ -54,15 +54,17 @@ type field struct {
 	attribute path.Path
 }
 
-// report puts an error on the first attribute whose API name is in the
-// server's message. Only a refused argument is somebody's fault here.
+// report puts an error on the attribute that the server's message begins with,
+// or else on the first that it mentions. Only what was refused is about one.
 func report(err error, fields []field, summary, detail string, diags *diag.Diagnostics) {
 	var failure *fcapi.Error
-	if errors.As(err, &failure) && fcapi.Is(err, fcapi.ErrInvalid) {
-		for _, f := range fields {
-			if regexp.MustCompile(`\b` + f.member + `\b`).MatchString(failure.Message) {
-				diags.AddAttributeError(f.attribute, summary, detail)
-				return
+	if errors.As(err, &failure) && (fcapi.Is(err, fcapi.ErrInvalid) || fcapi.Is(err, fcapi.ErrUnsupported)) {
+		for _, form := range []string{`^%s\b`, `\b%s\b`} {
+			for _, f := range fields {
+				if regexp.MustCompile(fmt.Sprintf(form, f.member)).MatchString(failure.Message) {
+					diags.AddAttributeError(f.attribute, summary, detail)
+					return
+				}
 			}
 		}
 	}

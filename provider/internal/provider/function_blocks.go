@@ -37,7 +37,7 @@ func customRuntimeFrom(c *fcapi.CustomRuntime, prior *customRuntimeModel) *custo
 	return &customRuntimeModel{
 		Command:     listFrom(c.Command, prior.Command),
 		Args:        listFrom(c.Args, prior.Args),
-		Port:        types.Int64PointerValue(c.Port),
+		Port:        intFrom(c.Port, prior.Port),
 		HealthCheck: healthCheckFrom(c.HealthCheck, prior.HealthCheck),
 	}
 }
@@ -71,19 +71,22 @@ type healthCheckModel struct {
 }
 
 func healthCheckFrom(h *fcapi.HealthCheck, prior *healthCheckModel) *healthCheckModel {
-	if prior == nil && h.Unset() {
-		return nil
+	if prior == nil {
+		if h.Unset() {
+			return nil
+		}
+		prior = &healthCheckModel{}
 	}
 	if h == nil {
 		h = &fcapi.HealthCheck{}
 	}
 	return &healthCheckModel{
-		HTTPGetURL:          textFrom(h.HTTPGetURL, types.StringNull()),
-		InitialDelaySeconds: types.Int64PointerValue(h.InitialDelaySeconds),
-		PeriodSeconds:       types.Int64PointerValue(h.PeriodSeconds),
-		TimeoutSeconds:      types.Int64PointerValue(h.TimeoutSeconds),
-		FailureThreshold:    types.Int64PointerValue(h.FailureThreshold),
-		SuccessThreshold:    types.Int64PointerValue(h.SuccessThreshold),
+		HTTPGetURL:          textFrom(h.HTTPGetURL, prior.HTTPGetURL),
+		InitialDelaySeconds: intFrom(h.InitialDelaySeconds, prior.InitialDelaySeconds),
+		PeriodSeconds:       intFrom(h.PeriodSeconds, prior.PeriodSeconds),
+		TimeoutSeconds:      intFrom(h.TimeoutSeconds, prior.TimeoutSeconds),
+		FailureThreshold:    intFrom(h.FailureThreshold, prior.FailureThreshold),
+		SuccessThreshold:    intFrom(h.SuccessThreshold, prior.SuccessThreshold),
 	}
 }
 
@@ -141,7 +144,7 @@ func hookFrom(h *fcapi.Hook, prior *hookModel) *hookModel {
 	return &hookModel{
 		Handler: textFrom(h.Handler, prior.Handler),
 		Command: listFrom(h.Command, prior.Command),
-		Timeout: types.Int64PointerValue(h.Timeout),
+		Timeout: intFrom(h.Timeout, prior.Timeout),
 	}
 }
 
@@ -184,8 +187,8 @@ func logFrom(l *fcapi.Log, prior *logModel) *logModel {
 		Project:               textFrom(l.Project, prior.Project),
 		Logstore:              textFrom(l.Logstore, prior.Logstore),
 		LogBeginRule:          textFrom(l.LogBeginRule, prior.LogBeginRule),
-		EnableRequestMetrics:  types.BoolPointerValue(l.EnableRequestMetrics),
-		EnableInstanceMetrics: types.BoolPointerValue(l.EnableInstanceMetrics),
+		EnableRequestMetrics:  boolFrom(l.EnableRequestMetrics, prior.EnableRequestMetrics),
+		EnableInstanceMetrics: boolFrom(l.EnableInstanceMetrics, prior.EnableInstanceMetrics),
 	}
 }
 
@@ -224,18 +227,26 @@ func nasFrom(n *fcapi.NAS, prior *nasModel) *nasModel {
 	if n == nil {
 		n = &fcapi.NAS{}
 	}
-	if prior == nil && len(n.MountPoints) == 0 {
-		return nil
+	if prior == nil {
+		if len(n.MountPoints) == 0 {
+			return nil
+		}
+		prior = &nasModel{}
 	}
 	m := &nasModel{
-		UserID: types.Int64PointerValue(n.UserID), GroupID: types.Int64PointerValue(n.GroupID),
+		UserID:      intFrom(n.UserID, prior.UserID),
+		GroupID:     intFrom(n.GroupID, prior.GroupID),
 		MountPoints: []nasMountModel{},
 	}
-	for _, mount := range n.MountPoints {
+	for i, mount := range n.MountPoints {
+		var was nasMountModel
+		if i < len(prior.MountPoints) {
+			was = prior.MountPoints[i]
+		}
 		m.MountPoints = append(m.MountPoints, nasMountModel{
 			ServerAddr: types.StringPointerValue(mount.ServerAddr),
 			MountDir:   types.StringPointerValue(mount.MountDir),
-			EnableTLS:  types.BoolPointerValue(mount.EnableTLS),
+			EnableTLS:  boolFrom(mount.EnableTLS, was.EnableTLS),
 		})
 	}
 	return m

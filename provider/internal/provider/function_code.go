@@ -43,6 +43,12 @@ func (m *functionModel) source() (codeSource, bool) {
 	return codeSource{}, false
 }
 
+// codeAttribute is what an error about the code is about.
+func (m *functionModel) codeAttribute() path.Path {
+	s, _ := m.source()
+	return s.attribute
+}
+
 func (m *functionModel) sources() []codeSource {
 	all := []codeSource{
 		{attribute: path.Root("package_dir"), value: m.PackageDir},

@@ -143,7 +143,7 @@ func (d *functionDataSource) Read(ctx context.Context, req datasource.ReadReques
 		return
 	}
 	if err != nil {
-		functionFailed(err, "read", &resp.Diagnostics)
+		functionFailed(err, "read", path.Empty(), &resp.Diagnostics)
 		return
 	}
 	m.functionItem = itemFrom(f)

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -60,7 +61,7 @@ func (r *functionResource) Create(ctx context.Context, req resource.CreateReques
 	}
 	f, err := client.CreateFunction(ctx, in)
 	if err != nil {
-		functionFailed(err, "create", &resp.Diagnostics)
+		functionFailed(err, "create", m.codeAttribute(), &resp.Diagnostics)
 		return
 	}
 	// From here on the function exists: whatever goes wrong, the state says so.
@@ -68,7 +69,7 @@ func (r *functionResource) Create(ctx context.Context, req resource.CreateReques
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, functionIdentity{m.FunctionName})...)
 	if f, err = settled(ctx, client, f); err != nil {
-		functionFailed(err, "create", &resp.Diagnostics)
+		functionFailed(err, "create", m.codeAttribute(), &resp.Diagnostics)
 		return
 	}
 	confirm(in.Code, f, &resp.Diagnostics)
@@ -90,7 +91,7 @@ func (r *functionResource) Read(ctx context.Context, req resource.ReadRequest, r
 		return
 	}
 	if err != nil {
-		functionFailed(err, "read", &resp.Diagnostics)
+		functionFailed(err, "read", path.Empty(), &resp.Diagnostics)
 		return
 	}
 	m.from(f)
@@ -118,7 +119,7 @@ func (r *functionResource) Update(ctx context.Context, req resource.UpdateReques
 		f, err = settled(ctx, client, f)
 	}
 	if err != nil {
-		functionFailed(err, "update", &resp.Diagnostics)
+		functionFailed(err, "update", m.codeAttribute(), &resp.Diagnostics)
 		return
 	}
 	if confirm(in.Code, f, &resp.Diagnostics); resp.Diagnostics.HasError() {
@@ -143,7 +144,7 @@ func (r *functionResource) Delete(ctx context.Context, req resource.DeleteReques
 		return
 	}
 	if err := client.DeleteFunction(ctx, m.FunctionName.ValueString()); err != nil {
-		functionFailed(err, "delete", &resp.Diagnostics)
+		functionFailed(err, "delete", path.Empty(), &resp.Diagnostics)
 	}
 }
 
@@ -175,14 +176,14 @@ func settled(ctx context.Context, client *fcapi.Client, f *fcapi.Function) (*fca
 
 // functionFailed reports an error, on the attribute that the server names if
 // it names one.
-func functionFailed(err error, verb string, diags *diag.Diagnostics) {
+func functionFailed(err error, verb string, code path.Path, diags *diag.Diagnostics) {
 	summary, detail := fmt.Sprintf("Could not %s the function", verb), capitalize(err.Error())+"."
 	if fcapi.Is(err, fcapi.ErrExists) {
 		diags.AddAttributeError(path.Root("function_name"), summary,
 			detail+" To manage the function that is there, import it: terraform import <address> <function name>.")
 		return
 	}
-	report(err, functionFields, summary, detail, diags)
+	report(err, append(slices.Clone(functionFields), field{"code", code}), summary, detail, diags)
 }
 
 // functionFields are the API's members that an error may name.

@@ -2,8 +2,6 @@ package provider
 
 import (
 	"context"
-	"fmt"
-	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,31 +12,22 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/boolplanmodifier"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/float64planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/fcstack/fcstack/platform/api"
 	"github.com/fcstack/fcstack/provider/internal/attr"
 )
 
 // runtimes are those whose code is a package. The server decides which of them
 // it can run.
-var runtimes = []string{
-	"nodejs8", "nodejs10", "nodejs12", "nodejs14", "nodejs16", "nodejs18", "nodejs20",
-	"python2.7", "python3", "python3.9", "python3.10", "python3.12",
-	"java8", "java11", "php7.2", "dotnetcore2.1", "dotnetcore3.1", "go1",
-	"custom", "custom.debian10", "custom.debian11", "custom.debian12",
-}
-
-// isCustom says whether a runtime is an HTTP server of the user's own.
-func isCustom(runtime string) bool { return strings.HasPrefix(runtime, "custom") }
+var runtimes = slices.DeleteFunc(slices.Clone(api.Runtimes), func(name string) bool { return name == api.RuntimeContainer })
 
 var envName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 
@@ -90,15 +79,19 @@ func functionAttributes() map[string]schema.Attribute {
 		},
 		"cpu": schema.Float64Attribute{
 			Optional: true, Computed: true, Validators: []validator.Float64{float64validator.Between(0.05, 16), stepOf(0.05)},
-			PlanModifiers:       []planmodifier.Float64{keepCPU{}},
-			MarkdownDescription: "vCPUs of an instance, 0.05 to 16 in steps of 0.05. For each vCPU there must be 1 to 4 GB of memory.",
+			PlanModifiers:       []planmodifier.Float64{fitMemory{}},
+			MarkdownDescription: "vCPUs of an instance, 0.05 to 16 in steps of 0.05. For each vCPU there must be 1 to 4 GB of memory. Unless it is given it follows `memory_size`.",
 		},
-		"memory_size": optionalInt("Memory of an instance in MB, 128 to 32768 in steps of 64.", int64validator.Between(128, 32768), multipleOf(64)),
-		"disk_size":   optionalInt("Temporary disk of an instance in MB, 512 or 10240.", int64validator.OneOf(512, 10240)),
-		"timeout":     optionalInt("Longest time of one invocation in seconds, 1 to 86400.", int64validator.Between(1, 86400)),
+		"memory_size": schema.Int64Attribute{
+			Optional: true, Computed: true, Validators: []validator.Int64{int64validator.Between(128, 32768), multipleOf(64)},
+			PlanModifiers:       []planmodifier.Int64{fitCPU{}},
+			MarkdownDescription: "Memory of an instance in MB, 128 to 32768 in steps of 64. Unless it is given it follows `cpu`.",
+		},
+		"disk_size": optionalInt("Temporary disk of an instance in MB, 512 or 10240.", int64validator.OneOf(512, 10240)),
+		"timeout":   optionalInt("Longest time of one invocation in seconds, 1 to 86400.", int64validator.Between(1, 86400)),
 		"instance_concurrency": optionalInt("How many invocations one instance handles at once, 1 to 200. More than 1 needs a custom runtime.",
 			int64validator.Between(1, 200)),
-		"idle_timeout": optionalInt("How long an idle instance is kept, in seconds.", int64validator.AtLeast(0)),
+		"idle_timeout": optionalInt("How long an idle instance is kept, in seconds, at most 86400.", int64validator.Between(0, 86400)),
 		"internet_access": schema.BoolAttribute{
 			Optional: true, Computed: true, PlanModifiers: []planmodifier.Bool{boolplanmodifier.UseStateForUnknown()},
 			MarkdownDescription: "Whether the function may reach public networks.",
@@ -112,8 +105,8 @@ func functionAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "Environment of the function, at most 4 KB in all. Names that begin with `FC_` belong to the platform.",
 		},
 		"layers": schema.ListAttribute{
-			Optional: true, ElementType: types.StringType, Validators: []validator.List{listvalidator.UniqueValues()},
-			MarkdownDescription: "ARNs of layer versions. Where two layers hold the same file, the one listed first wins.",
+			Optional: true, ElementType: types.StringType, Validators: []validator.List{listvalidator.UniqueValues(), listvalidator.SizeAtMost(5)},
+			MarkdownDescription: "Up to five ARNs of layer versions. Where two layers hold the same file, the one listed first wins.",
 		},
 		"role": schema.StringAttribute{
 			Optional: true, Validators: []validator.String{attr.Role()},
@@ -130,7 +123,11 @@ func functionAttributes() map[string]schema.Attribute {
 		"disable_inject_credentials": optionalText("Where the role's credentials are not put: `None`, `Env`, `Request` or `All`.",
 			stringvalidator.OneOf("None", "Env", "Request", "All")),
 		"tags": schema.MapAttribute{
-			Optional: true, ElementType: types.StringType, Validators: []validator.Map{mapvalidator.SizeAtMost(20)},
+			Optional: true, ElementType: types.StringType, Validators: []validator.Map{
+				mapvalidator.SizeAtMost(20),
+				mapvalidator.KeysAre(stringvalidator.LengthBetween(1, 64)),
+				mapvalidator.ValueStringsAre(stringvalidator.LengthAtMost(128)),
+			},
 			MarkdownDescription: "Up to 20 labels.",
 		},
 		"code_checksum": schema.StringAttribute{
@@ -177,85 +174,3 @@ func optionalInt(description string, checks ...validator.Int64) schema.Int64Attr
 }
 
 func quoted(words []string) string { return "`" + strings.Join(words, "`, `") + "`" }
-
-// multipleOf checks a step of whole numbers.
-type multipleOf int64
-
-func (v multipleOf) Description(context.Context) string {
-	return fmt.Sprintf("must be a multiple of %d", v)
-}
-func (v multipleOf) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-func (v multipleOf) ValidateInt64(ctx context.Context, req validator.Int64Request, resp *validator.Int64Response) {
-	if n := req.ConfigValue; !n.IsNull() && !n.IsUnknown() && n.ValueInt64()%int64(v) != 0 {
-		resp.Diagnostics.AddAttributeError(req.Path, "Not a multiple",
-			fmt.Sprintf("%s %s; it is %d.", req.Path, v.Description(ctx), n.ValueInt64()))
-	}
-}
-
-// stepOf checks a step of fractions, which binary numbers only come near.
-type stepOf float64
-
-func (v stepOf) Description(context.Context) string {
-	return fmt.Sprintf("must be a multiple of %g", float64(v))
-}
-func (v stepOf) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-func (v stepOf) ValidateFloat64(ctx context.Context, req validator.Float64Request, resp *validator.Float64Response) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	steps := req.ConfigValue.ValueFloat64() / float64(v)
-	if math.Abs(steps-math.Round(steps)) > 1e-6 {
-		resp.Diagnostics.AddAttributeError(req.Path, "Not a multiple",
-			fmt.Sprintf("%s %s; it is %g.", req.Path, v.Description(ctx), req.ConfigValue.ValueFloat64()))
-	}
-}
-
-var notReserved = regexp.MustCompile(`^([^F]|F$|F[^C]|FC$|FC[^_])`)
-
-// envSize checks the size of an environment as a whole.
-type envSize struct{}
-
-const envMax = 4096
-
-func (envSize) Description(context.Context) string               { return "must have at most 4 KB in all" }
-func (v envSize) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-func (envSize) ValidateMap(_ context.Context, req validator.MapRequest, resp *validator.MapResponse) {
-	size := 0
-	for name, value := range req.ConfigValue.Elements() {
-		if text, ok := value.(types.String); ok {
-			size += len(name) + len(text.ValueString())
-		}
-	}
-	if size > envMax {
-		resp.Diagnostics.AddAttributeError(req.Path, "The environment is too large",
-			fmt.Sprintf("Names and values have %d bytes together; the limit is %d.", size, envMax))
-	}
-}
-
-// keepCPU keeps the server's choice of vCPUs unless the memory, on which that
-// choice depends, changes.
-type keepCPU struct{}
-
-func (keepCPU) Description(context.Context) string               { return "follows the memory unless it is set" }
-func (m keepCPU) MarkdownDescription(ctx context.Context) string { return m.Description(ctx) }
-
-func (keepCPU) PlanModifyFloat64(ctx context.Context, req planmodifier.Float64Request, resp *planmodifier.Float64Response) {
-	if !req.ConfigValue.IsNull() || req.State.Raw.IsNull() {
-		return
-	}
-	var was, want types.Int64
-	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("memory_size"), &was)...)
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("memory_size"), &want)...)
-	if want.IsNull() || want.Equal(was) {
-		float64planmodifier.UseStateForUnknown().PlanModifyFloat64(ctx, req, resp)
-	} else {
-		resp.PlanValue = types.Float64Unknown()
-	}
-}
-
-func knownRuntime(name types.String) bool {
-	return !name.IsNull() && !name.IsUnknown() && slices.Contains(runtimes, name.ValueString())
-}

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -10,7 +11,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+
+	"github.com/fcstack/fcstack/platform/api"
 )
 
 // ValidateConfig checks what takes more than one attribute to see. It reads
@@ -19,7 +21,7 @@ func (r *functionResource) ValidateConfig(ctx context.Context, req resource.Vali
 	c := configReader{ctx, req.Config, &resp.Diagnostics}
 	validateSource(c)
 	runtime := c.text(path.Root("runtime"))
-	if knownRuntime(runtime) && !isCustom(runtime.ValueString()) {
+	if slices.Contains(runtimes, runtime.ValueString()) && !api.IsCustomRuntime(runtime.ValueString()) {
 		validateBuiltin(c, runtime.ValueString())
 	}
 	validateShape(c)
@@ -89,7 +91,7 @@ func validateBuiltin(c configReader, runtime string) {
 // validateShape checks the vCPUs against the memory.
 func validateShape(c configReader) {
 	var cpu types.Float64
-	var memory basetypes.Int64Value
+	var memory types.Int64
 	c.diags.Append(c.config.GetAttribute(c.ctx, path.Root("cpu"), &cpu)...)
 	c.diags.Append(c.config.GetAttribute(c.ctx, path.Root("memory_size"), &memory)...)
 	if cpu.IsNull() || cpu.IsUnknown() || memory.IsNull() || memory.IsUnknown() || cpu.ValueFloat64() <= 0 {

@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -60,7 +61,7 @@ func (d *functionsDataSource) Read(ctx context.Context, req datasource.ReadReque
 	}
 	all, err := client.Functions(ctx, fcapi.Filter{Prefix: m.Prefix.ValueString(), Runtime: m.Runtime.ValueString()})
 	if err != nil {
-		functionFailed(err, "list", &resp.Diagnostics)
+		functionFailed(err, "list", path.Empty(), &resp.Diagnostics)
 		return
 	}
 	m.Names, m.Functions = []types.String{}, []functionItem{}

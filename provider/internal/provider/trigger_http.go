@@ -59,7 +59,7 @@ func httpBlock() schema.Block {
 				"allow_headers":     textSet("Headers they may send."),
 				"expose_headers":    textSet("Headers they may read."),
 				"allow_credentials": optionalBool("Whether they may send credentials."),
-				"max_age":           optionalInt("How long the answer is good for, in seconds.", int64validator.AtLeast(0)),
+				"max_age":           optionalInt("How long the answer is good for, in seconds.", int64validator.Between(0, 86400)),
 			},
 		}},
 	}
@@ -108,8 +108,8 @@ func corsFrom(c *fcapi.CORS, prior *corsModel) *corsModel {
 		AllowMethods:     setFrom(c.AllowMethods, prior.AllowMethods),
 		AllowHeaders:     setFrom(c.AllowHeaders, prior.AllowHeaders),
 		ExposeHeaders:    setFrom(c.ExposeHeaders, prior.ExposeHeaders),
-		AllowCredentials: types.BoolPointerValue(c.AllowCredentials),
-		MaxAge:           types.Int64PointerValue(c.MaxAge),
+		AllowCredentials: boolFrom(c.AllowCredentials, prior.AllowCredentials),
+		MaxAge:           intFrom(c.MaxAge, prior.MaxAge),
 	}
 }
 

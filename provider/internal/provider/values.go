@@ -42,6 +42,21 @@ func numberFrom(server *float64, prior types.Float64) types.Float64 {
 	return types.Float64Value(math.Round(*server*1e5) / 1e5)
 }
 
+// intFrom and boolFrom keep a zero that was written where the server leaves it out.
+func intFrom(server *int64, prior types.Int64) types.Int64 {
+	if server == nil && !prior.IsNull() && !prior.IsUnknown() && prior.ValueInt64() == 0 {
+		return prior
+	}
+	return types.Int64PointerValue(server)
+}
+
+func boolFrom(server *bool, prior types.Bool) types.Bool {
+	if server == nil && !prior.IsNull() && !prior.IsUnknown() && !prior.ValueBool() {
+		return prior
+	}
+	return types.BoolPointerValue(server)
+}
+
 func listFrom(server []string, prior types.List) types.List {
 	if len(server) == 0 && (prior.IsNull() || prior.IsUnknown()) {
 		return types.ListNull(types.StringType)
