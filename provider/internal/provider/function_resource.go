@@ -85,6 +85,8 @@ func (r *functionResource) Read(ctx context.Context, req resource.ReadRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	// The framework wants the identity even of a function that is gone.
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, functionIdentity{m.FunctionName})...)
 	f, err := client.Function(ctx, m.FunctionName.ValueString(), "")
 	if fcapi.Is(err, fcapi.ErrNotFound) {
 		resp.State.RemoveResource(ctx)
@@ -96,7 +98,6 @@ func (r *functionResource) Read(ctx context.Context, req resource.ReadRequest, r
 	}
 	m.from(f)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
-	resp.Diagnostics.Append(resp.Identity.Set(ctx, functionIdentity{m.FunctionName})...)
 }
 
 func (r *functionResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {

@@ -133,6 +133,8 @@ func (r *triggerResource) Read(ctx context.Context, req resource.ReadRequest, re
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	// The framework wants the identity even of a trigger that is gone.
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, triggerIdentity{m.FunctionName, m.TriggerName})...)
 	t, err := client.Trigger(ctx, m.FunctionName.ValueString(), m.TriggerName.ValueString())
 	if fcapi.Is(err, fcapi.ErrNotFound) {
 		resp.State.RemoveResource(ctx)
@@ -144,7 +146,6 @@ func (r *triggerResource) Read(ctx context.Context, req resource.ReadRequest, re
 	}
 	m.from(t, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
-	resp.Diagnostics.Append(resp.Identity.Set(ctx, triggerIdentity{m.FunctionName, m.TriggerName})...)
 }
 
 func (r *triggerResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
