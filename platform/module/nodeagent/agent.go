@@ -11,8 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -67,8 +65,9 @@ type Agent struct {
 	sockets string // directory of unix sockets; its name is short
 	table   table
 	metrics *metrics
-	group   sync.WaitGroup // everything the agent does besides calls
-	fine    chan struct{}  // who polls finely; see awaitPort
+	fine    chan struct{} // held by the start that polls finely
+	life    context.Context
+	end     context.CancelFunc // of life: starts are given up
 }
 
 var _ fc.Node = (*Agent)(nil)
@@ -79,6 +78,7 @@ func New(cfg Config, deps Deps) (*Agent, error) {
 		return nil, err
 	}
 	a := &Agent{cfg: cfg, deps: deps, log: deps.Log, fine: make(chan struct{}, 1)}
+	a.life, a.end = context.WithCancel(context.Background())
 	if m, ok := deps.Driver.(sandbox.Mounter); ok {
 		a.mounts = m.Mounts()
 	}
@@ -132,9 +132,8 @@ func (a *Agent) instancesDir() string { return filepath.Join(a.cfg.Dir, "instanc
 // Run sends heartbeats until ctx is done. Then it stops every instance, bounded by the
 // drain timeout, and waits until nothing is left of them.
 func (a *Agent) Run(ctx context.Context) error {
-	if !a.isolates() {
-		a.log.Warn("functions run without isolation: they can see and change what this process can",
-			"driver", fmt.Sprintf("%T", a.deps.Driver))
+	if !a.cfg.Isolated {
+		a.log.Warn("functions run with no isolation: they can see and change what the platform can")
 	}
 	if a.deps.Inventory != nil {
 		down := false
@@ -144,18 +143,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.DrainTimeout)
 	defer cancel()
 	a.stopAll(drain)
-	a.group.Wait()
 	return a.removeDirs()
-}
-
-// isolator is what a driver may say of itself.
-type isolator interface{ Isolates() bool }
-
-func (a *Agent) isolates() bool {
-	if i, ok := a.deps.Driver.(isolator); ok {
-		return i.Isolates()
-	}
-	return !strings.HasPrefix(fmt.Sprintf("%T", a.deps.Driver), "*process.")
 }
 
 // heartbeat tells the inventory that the node lives. It logs when that begins to fail

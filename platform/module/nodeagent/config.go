@@ -19,6 +19,7 @@ type Config struct {
 	Dir       string // instances live below it; no other agent uses it
 	Path      string // PATH of functions and where interpreters are looked for
 	MemoryMB  int    // room for instances
+	Isolated  bool   // the driver keeps functions apart; if not, the log says so
 	Instances int    // at most so many; 0: no bound but memory
 
 	// Custom runtimes listen on ports from FirstPort to LastPort. They should lie

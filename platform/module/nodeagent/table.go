@@ -13,6 +13,7 @@ import (
 type table struct {
 	byID sync.Map // fc.InstanceID → *instance; those that are starting are nil
 	size atomic.Int64
+	used sync.WaitGroup // ids that are taken
 
 	mu       sync.Mutex
 	closed   bool
@@ -33,6 +34,7 @@ func (t *table) reserve(id fc.InstanceID) error {
 		return fc.ErrExists
 	}
 	t.size.Add(1)
+	t.used.Add(1)
 	return nil
 }
 
@@ -67,10 +69,11 @@ func (t *table) hide(id fc.InstanceID, reason string) {
 	}
 }
 
-// remove frees an id.
+// remove frees an id. Nothing of the instance may be left.
 func (t *table) remove(id fc.InstanceID) {
 	t.byID.Delete(id)
 	t.size.Add(-1)
+	t.used.Done()
 }
 
 func (t *table) tell(e fc.InstanceEvent) {

@@ -1,6 +1,8 @@
 package logs
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -51,6 +53,33 @@ func (l *Log) read() {
 			return
 		}
 	}
+}
+
+// Extra opens a pipe for what a second process of the instance writes. read waits for
+// its end, which comes once nobody has the file any more.
+func (l *Log) Extra() (w *os.File, read func(), err error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("open a pipe for the log: %w", err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer r.Close()
+		lines := bufio.NewReaderSize(r, maxLine)
+		for {
+			line, err := lines.ReadSlice('\n')
+			if len(line) > 0 {
+				l.mu.Lock()
+				l.line(bytes.TrimRight(line, "\r\n"))
+				l.mu.Unlock()
+			}
+			if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+				return
+			}
+		}
+	}()
+	return w, func() { <-done }, nil
 }
 
 // Stop waits for the end of what was written, at most bound, and ends the reading.
