@@ -72,6 +72,9 @@ type options struct {
 func openAgent(t testing.TB, o options) *Agent {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(testWriter{t}, nil))
+	if _, bench := t.(*testing.B); bench {
+		log = slog.New(slog.DiscardHandler)
+	}
 	driver, err := process.New(process.Config{NoMounts: o.noMounts, Log: log})
 	if err != nil {
 		t.Fatal(err)

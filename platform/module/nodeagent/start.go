@@ -45,6 +45,8 @@ func (a *Agent) Start(ctx context.Context, id fc.InstanceID, v *fc.Version) (fc.
 	i.info.StartTook = time.Since(i.info.Started)
 	a.metrics.started(nil, i.info.StartTook)
 	a.table.add(i)
+	a.log.Info("instance started", "function", i.info.Version.String(), "instance", string(id),
+		"runtime", string(v.Runtime), "interpreter", i.interpreter, "took", i.info.StartTook.Round(10*time.Microsecond))
 	go a.tend(i)
 	a.watchHealth(i)
 	return i.info, nil
@@ -98,7 +100,7 @@ func (a *Agent) startCustom(ctx context.Context, i *instance) error {
 		command: customCommand(i.version.Custom),
 		env:     map[string]string{"FC_SERVER_PORT": number, "FC_CUSTOM_LISTEN_PORT": number},
 	}
-	if err := a.run(ctx, i, l, ""); err != nil {
+	if err := a.run(ctx, i, l); err != nil {
 		return err
 	}
 	first, err := a.awaitPort(ctx, i, p.number)
@@ -120,7 +122,7 @@ func (a *Agent) startGo(ctx context.Context, i *instance) error {
 		command: []string{"/code/" + i.version.Handler},
 		env:     map[string]string{"FC_RUNTIME_API": api.Addr()},
 	}
-	if err := a.run(ctx, i, l, ""); err != nil {
+	if err := a.run(ctx, i, l); err != nil {
 		return err
 	}
 	late := time.NewTimer(a.cfg.StartTimeout)
@@ -157,7 +159,8 @@ func (a *Agent) startBuiltin(ctx context.Context, i *instance) error {
 		return err
 	}
 	i.later(func() { os.Remove(path) })
-	err = a.run(ctx, i, launch{command: command, files: []*os.File{file}}, interpreter)
+	i.interpreter = interpreter
+	err = a.run(ctx, i, launch{command: command, files: []*os.File{file}})
 	// From here on the process alone has the listener: when it goes, so do those that
 	// wait in it.
 	if closeErr := errors.Join(file.Close(), l.Close()); err == nil {
@@ -188,7 +191,7 @@ func inheritable(path string) (*net.UnixListener, *os.File, error) {
 }
 
 // run starts the process of i.
-func (a *Agent) run(ctx context.Context, i *instance, l launch, interpreter string) error {
+func (a *Agent) run(ctx context.Context, i *instance, l launch) error {
 	output, err := i.log.Pipe()
 	if err != nil {
 		return err
@@ -204,10 +207,6 @@ func (a *Agent) run(ctx context.Context, i *instance, l launch, interpreter stri
 	case err != nil:
 		i.box = nil
 		return err
-	}
-	if interpreter != "" {
-		a.log.Info("runtime started", "function", i.info.Version.String(), "instance", string(i.info.ID),
-			"runtime", string(i.version.Runtime), "interpreter", interpreter)
 	}
 	return nil
 }
