@@ -150,7 +150,8 @@ function makeContext(h) {
 
 // call runs fn(...args, callback) and settles as the callback, the promise or an
 // exception that nobody caught says; the first one counts. A function that declares no
-// parameter for the callback, or returns a value, is done when it returns.
+// parameter for the callback is done when it returns; one that declares no parameters at
+// all may take it as a rest parameter, so only a value tells.
 function call(fn, args) {
   return new Promise((resolve, reject) => {
     const fail = (error, kind) => reject(Object.assign(new Failure(), { error, kind }));
@@ -168,7 +169,7 @@ function call(fn, args) {
     }
     if (returned && typeof returned.then === 'function') {
       returned.then(resolve, (e) => fail(e, UNHANDLED));
-    } else if (returned !== undefined || (fn.length > 0 && fn.length <= args.length)) {
+    } else if (fn.length <= args.length && (fn.length > 0 || returned !== undefined)) {
       resolve(returned);
     }
   });

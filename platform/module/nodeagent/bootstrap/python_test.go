@@ -160,6 +160,7 @@ func checkPythonTrace(t *testing.T, i *instance) {
 
 func checkPythonLog(t *testing.T, i *instance) {
 	i.invoke("index.logs", "")
+	i.waitLog("to stderr\nFC Invoke End RequestId: req-1\n")
 	log := i.log()
 	log = log[strings.LastIndex(log, "FC Invoke Start"):]
 	for _, want := range []string{
