@@ -140,5 +140,5 @@ func BenchmarkColdTCPRealPaths(b *testing.B) {
 	benchCold(b, openAgent(b, options{noMounts: true}), custom(b, 1))
 }
 func BenchmarkColdUnixRealPaths(b *testing.B) {
-	benchCold(b, openAgent(b, options{noMounts: true, deps: func(d *Deps) { d.Bootstraps = inherits{} }}), builtin(b))
+	benchCold(b, openAgent(b, options{noMounts: true, deps: func(d *Deps) { d.Bootstraps = inherits{b.TempDir()} }}), builtin(b))
 }

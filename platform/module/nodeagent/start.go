@@ -10,8 +10,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/fcstack/fcstack/platform/backend/sandbox"
 	"github.com/fcstack/fcstack/platform/fc"
 	"github.com/fcstack/fcstack/platform/kit/httpx"
+	"github.com/fcstack/fcstack/platform/module/nodeagent/bootstrap"
 	"github.com/fcstack/fcstack/platform/module/nodeagent/goruntime"
 )
 
@@ -146,7 +148,12 @@ func (a *Agent) startBuiltin(ctx context.Context, i *instance) error {
 	if a.deps.Bootstraps == nil {
 		return fmt.Errorf("runtime %s: %w", i.version.Runtime, fc.ErrUnsupported)
 	}
-	command, interpreter, err := a.deps.Bootstraps.Command(i.version.Runtime)
+	at, shown := bootstrap.Paths{Code: i.code}, []sandbox.Mount(nil)
+	if a.mounts {
+		at = bootstrap.Paths{Code: "/code", Bootstrap: bootstrap.Target}
+		shown = []sandbox.Mount{{Source: a.deps.Bootstraps.Dir(), Target: bootstrap.Target, ReadOnly: true}}
+	}
+	command, err := a.deps.Bootstraps.Command(i.version.Runtime, at)
 	if err != nil {
 		return err
 	}
@@ -159,8 +166,8 @@ func (a *Agent) startBuiltin(ctx context.Context, i *instance) error {
 		return err
 	}
 	i.later(func() { os.Remove(path) })
-	i.interpreter = interpreter
-	err = a.run(ctx, i, launch{command: command, files: []*os.File{file}})
+	i.interpreter = a.deps.Bootstraps.Version(i.version.Runtime)
+	err = a.run(ctx, i, launch{command: command, files: []*os.File{file}, mounts: shown})
 	// From here on the process alone has the listener: when it goes, so do those that
 	// wait in it.
 	if closeErr := errors.Join(file.Close(), l.Close()); err == nil {
