@@ -323,6 +323,7 @@ func (p *pool) report(ctx context.Context, used []fc.Usage) {
 	for _, e := range extended {
 		until[e.ID] = e.Until
 	}
+	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, u := range used {
@@ -332,6 +333,7 @@ func (p *pool) report(ctx context.Context, used []fc.Usage) {
 		}
 		if end, ok := until[u.Slot]; ok {
 			s.until = end
+			p.list(s, now)
 		} else if u.Keep {
 			s.dropped = true // the owner does not know it any more
 		}
