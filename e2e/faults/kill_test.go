@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	sdk "github.com/alibabacloud-go/fc-20230330/v4/client"
+
 	"github.com/fcstack/fcstack/e2e/harness"
 )
 
@@ -60,5 +62,27 @@ func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
 	}
 	if total < rounds() {
 		t.Errorf("only %d writes were acknowledged in %d rounds: the kills prove nothing", total, rounds())
+	}
+}
+
+func TestInstancesOfAKilledPlatformDoNotLinger(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	p := harness.Start(t, harness.Options{DataDir: dir})
+	harness.Local(t, p)
+	in := harness.Probe(t)
+	in.FunctionName = new("probe")
+	if _, err := harness.SDK(t, p).CreateFunction(&sdk.CreateFunctionRequest{Body: in}); err != nil {
+		t.Fatal(err)
+	}
+	if a := harness.Invoke(t, p, "probe", "before", nil); a.Body != "before" {
+		t.Fatalf("answers %+v", a)
+	}
+	p.Kill()
+	again := harness.Start(t, harness.Options{DataDir: dir})
+	if a := harness.Invoke(t, again, "probe", "after", nil); a.Status != 200 || a.Body != "after" {
+		t.Errorf("after the kill it answers %+v", a)
+	}
+	if err := again.Stop(); err != nil { // finds what the first one left, too
+		t.Error(err)
 	}
 }

@@ -92,6 +92,25 @@ func TestAPortThatIsTaken(t *testing.T) {
 	}
 }
 
+func TestADirectoryOfANewerRelease(t *testing.T) {
+	p := harness.Start(t, harness.Options{})
+	if err := p.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	layout := filepath.Join(p.DataDir, "layout.json")
+	if err := os.WriteFile(layout, []byte(`{"layout":4711}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := listing(t, p.DataDir)
+	line := refused(t, "--data-dir", p.DataDir, "--listen", "127.0.0.1:0")
+	if !strings.Contains(line, "newer release") || !strings.Contains(line, p.DataDir) {
+		t.Errorf("the line is %s", line)
+	}
+	if after := listing(t, p.DataDir); after != before {
+		t.Errorf("the directory changed\nbefore:\n%s\nafter:\n%s", before, after)
+	}
+}
+
 func TestADirectoryThatCannotBeWritten(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, []byte("mine"), 0o600); err != nil {

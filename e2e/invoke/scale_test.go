@@ -3,7 +3,6 @@ package invoke
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"sync"
 	"testing"
 
@@ -75,10 +74,8 @@ func TestCallsOneAfterTheOtherShareAnInstance(t *testing.T) {
 }
 
 func TestAnIdleInstanceIsStopped(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("looks for the process in /proc")
-	}
 	p := harness.Shared(t)
+	harness.Local(t, p)
 	f := probe(t, p, "", func(in *sdk.CreateFunctionInput) { in.IdleTimeout = new(int32(1)) })
 	told := harness.Decode(t, harness.Invoke(t, p, f, `{"do":"tell"}`, nil).Body)
 	harness.Eventually(t, "the idle instance is stopped", func() bool { return gone(told.PID) })
@@ -88,10 +85,8 @@ func TestAnIdleInstanceIsStopped(t *testing.T) {
 }
 
 func TestAnInstanceGoesWithItsFunction(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("looks for the process in /proc")
-	}
 	p := harness.Shared(t)
+	harness.Local(t, p)
 	c := harness.SDK(t, p)
 	f := probe(t, p, "", nil)
 	old := harness.Decode(t, harness.Invoke(t, p, f, `{"do":"tell"}`, nil).Body)
