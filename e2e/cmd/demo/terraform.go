@@ -9,16 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/fcstack/fcstack/e2e/harness"
 )
-
-// providerVersion is what the provider is installed as; no release has it.
-const providerVersion = "0.0.0-demo"
 
 // terraform runs the CLI on a copy of the stack, with the provider of this repository
 // and without any network.
@@ -37,24 +33,12 @@ func (d *demo) newTerraform() (*terraform, error) {
 			return nil, fmt.Errorf("copy %s: %w", folder, err)
 		}
 	}
-	mirror := filepath.Join(d.dir, "mirror")
-	for _, host := range []string{"registry.terraform.io", "registry.opentofu.org"} { // each CLI has its own default
-		into := filepath.Join(mirror, host, "fcstack", "fc", providerVersion, runtime.GOOS+"_"+runtime.GOARCH)
-		if err := os.MkdirAll(into, 0o755); err != nil {
-			return nil, err
-		}
-		if err := os.Symlink(d.provider, filepath.Join(into, "terraform-provider-fc_v"+providerVersion)); err != nil {
-			return nil, err
-		}
-	}
-	config := filepath.Join(d.dir, "cli.tfrc")
-	content := fmt.Sprintf("disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", mirror)
-	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
-		return nil, err
-	}
 	env := append(os.Environ(), d.platform.Environ()...)
-	env = append(env, "TF_CLI_CONFIG_FILE="+config, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1",
-		"TMPDIR="+filepath.Join(d.dir, "tmp"), "TF_PLUGIN_CACHE_DIR=", "TF_DATA_DIR=", "TF_LOG=")
+	installed, err := harness.InstallProvider(d.dir, d.provider)
+	if err != nil {
+		return nil, fmt.Errorf("install the provider: %w", err)
+	}
+	env = append(append(env, installed...), "TMPDIR="+filepath.Join(d.dir, "tmp"))
 	return &terraform{cli: d.cli, dir: filepath.Join(source, d.stack), env: env, out: d.out}, nil
 }
 
