@@ -123,7 +123,11 @@ func takes(d time.Duration) func(int, *fc.Version) (time.Duration, error) {
 // timed runs one test in a bubble of its own time.
 func timed(t *testing.T, name string, limit int, change func(*Config, *Deps), do func(t *testing.T, w *world)) {
 	t.Run(name, func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { do(t, newWorld(t, limit, change)) })
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, limit, change)
+			synctest.Wait() // it watches the node
+			do(t, w)
+		})
 	})
 }
 
@@ -146,7 +150,9 @@ func TestGrants(t *testing.T) {
 	})
 	timed(t, "a large want is met from several instances", 10, nil, func(t *testing.T, w *world) {
 		v := w.versions.Put(fctest.Version("f", 2))
+		w.nodes[0].Script(takes(30 * time.Millisecond))
 		o := w.wait(t.Context(), v, "r1", 6)
+		time.Sleep(30 * time.Millisecond)
 		synctest.Wait()
 		if o.served.Load() != 6 || w.starts() != 3 {
 			t.Fatalf("%d served by %d starts", o.served.Load(), w.starts())
