@@ -103,6 +103,7 @@ var vendors = []struct {
 	{"github.com/hashicorp/terraform-", []string{"provider/..."}},
 	{"github.com/alibabacloud-go/", []string{"provider/internal/fcapi/...", "e2e/..."}},
 	{"github.com/coder/websocket", []string{"e2e/..."}},
+	{"github.com/aliyun/fc-runtime-go-sdk", []string{"e2e/functions/..."}},
 }
 
 // testVendors may be used by the test files of any package.

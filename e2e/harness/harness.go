@@ -78,7 +78,7 @@ func startShared() (*Platform, error) {
 func remote(at string) *Platform {
 	p := &Platform{URL: strings.TrimRight(at, "/"), Exports: map[string]string{}}
 	for _, line := range os.Environ() {
-		if name, value, _ := strings.Cut(line, "="); strings.HasPrefix(name, "FC_") {
+		if name, value, _ := strings.Cut(line, "="); strings.HasPrefix(name, "FC_") || strings.HasPrefix(name, "ALIBABA_CLOUD_") {
 			p.Exports[name] = value
 		}
 	}
@@ -165,4 +165,12 @@ func binary() (string, error) {
 	}
 	shared.bin = bin
 	return bin, nil
+}
+
+// Local skips a test that looks at the platform's processes, where it cannot.
+func Local(t testing.TB, p *Platform) {
+	t.Helper()
+	if _, err := os.Stat("/proc/self"); err != nil || p.PID == 0 {
+		t.Skip("looks at processes: needs /proc, and a platform that was started here")
+	}
 }

@@ -4,7 +4,6 @@
 package harness
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -198,21 +197,32 @@ func (o *output) text() string {
 	return o.kept.String()
 }
 
-// exports finds the lines `export NAME=VALUE` that are complete.
+// exports finds the variables that the platform told to export, in its own lines and
+// in the file that it told to source. Only complete lines count.
 func (o *output) exports() map[string]string {
 	found := map[string]string{}
 	text := o.text()
 	text = text[:strings.LastIndexByte(text, '\n')+1]
-	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
-		rest, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "export ")
-		if !ok {
-			continue
-		}
-		if name, value, ok := strings.Cut(rest, "="); ok {
-			found[name] = strings.Trim(value, `'"`)
+	for line := range strings.Lines(text) {
+		readExport(line, found)
+		if file, ok := strings.CutPrefix(strings.TrimSpace(line), ". "); ok {
+			content, _ := os.ReadFile(file) // what it lacks is missed by whoever needs it
+			for line := range strings.Lines(string(content)) {
+				readExport(line, found)
+			}
 		}
 	}
 	return found
+}
+
+func readExport(line string, into map[string]string) {
+	rest, ok := strings.CutPrefix(strings.TrimSpace(line), "export ")
+	if !ok {
+		return
+	}
+	if name, value, ok := strings.Cut(rest, "="); ok {
+		into[name] = strings.Trim(value, `'"`)
+	}
 }
 
 // Again starts a platform with the options of one that has ended, on the same directory.

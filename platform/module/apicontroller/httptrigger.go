@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/fcstack/fcstack/platform/api"
 	"github.com/fcstack/fcstack/platform/fc"
@@ -162,7 +163,7 @@ func (c *Controller) passBody(x *exchange, sig *api.Signature) error {
 	if err := http.NewResponseController(x.w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return fmt.Errorf("answer while reading: %w", err)
 	}
-	x.limit = limitedBody{in: x.r.Body, left: api.MaxEvent}
+	x.limit = limitedBody{in: x.r.Body, left: api.MaxEvent, w: x.w}
 	x.call.Body, x.call.Size = &x.limit, x.r.ContentLength
 	return nil
 }
@@ -171,6 +172,12 @@ func (c *Controller) passBody(x *exchange, sig *api.Signature) error {
 type limitedBody struct {
 	in   io.Reader
 	left int64
+	w    http.ResponseWriter
+}
+
+// Close ends a Read that waits for a client from whom nobody wants to hear any more.
+func (l *limitedBody) Close() error {
+	return http.NewResponseController(l.w).SetReadDeadline(time.Unix(1, 0))
 }
 
 func (l *limitedBody) Read(p []byte) (int, error) {

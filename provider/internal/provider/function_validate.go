@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework-jsontypes/jsontypes"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -35,6 +36,11 @@ type configReader struct {
 }
 
 func (c configReader) text(p path.Path) (out types.String) {
+	c.diags.Append(c.config.GetAttribute(c.ctx, p, &out)...)
+	return out
+}
+
+func (c configReader) json(p path.Path) (out jsontypes.Normalized) {
 	c.diags.Append(c.config.GetAttribute(c.ctx, p, &out)...)
 	return out
 }

@@ -88,25 +88,10 @@ func (s *server) fresh(resource string) instance {
 	return instance{resource: resource, state: s.dynamic(s.typeOf(resource), nil)}
 }
 
-// plan plans a change of was to config; computed attributes are taken from the
-// state, as Terraform does.
+// plan plans a change of was to config.
 func (s *server) plan(was instance, config object) plan {
 	s.t.Helper()
-	schema := s.schema.ResourceSchemas[was.resource]
-	proposed := object{}
-	state := s.values(was)
-	for _, a := range schema.Block.Attributes {
-		if value, ok := config[a.Name]; ok {
-			proposed[a.Name] = value
-		} else if value, ok := state[a.Name]; ok && a.Computed {
-			proposed[a.Name] = value
-		}
-	}
-	for _, b := range schema.Block.BlockTypes {
-		if value, ok := config[b.TypeName]; ok {
-			proposed[b.TypeName] = value
-		}
-	}
+	proposed := proposal(s.t, s.schema.ResourceSchemas[was.resource].Block, s.values(was), config)
 	p := plan{was: was, config: s.dynamic(s.typeOf(was.resource), config)}
 	var err error
 	p.PlanResourceChangeResponse, err = s.PlanResourceChange(s.t.Context(), &tfprotov6.PlanResourceChangeRequest{
@@ -117,6 +102,35 @@ func (s *server) plan(was instance, config object) plan {
 		s.t.Fatal(err)
 	}
 	return p
+}
+
+// proposal is the configuration with what it leaves to the provider taken from
+// the state, as Terraform puts it to the provider.
+func proposal(t *testing.T, block *tfprotov6.SchemaBlock, state map[string]tftypes.Value, config object) object {
+	t.Helper()
+	out := object{}
+	for _, a := range block.Attributes {
+		if value, ok := config[a.Name]; ok {
+			out[a.Name] = value
+		} else if value, ok := state[a.Name]; ok && a.Computed {
+			out[a.Name] = value
+		}
+	}
+	for _, b := range block.BlockTypes {
+		switch given := config[b.TypeName].(type) {
+		case object:
+			inner := map[string]tftypes.Value{}
+			if value, ok := state[b.TypeName]; ok && !value.IsNull() {
+				if err := value.As(&inner); err != nil {
+					t.Fatal(err)
+				}
+			}
+			out[b.TypeName] = proposal(t, b.Block, inner, given)
+		default:
+			out[b.TypeName] = given
+		}
+	}
+	return out
 }
 
 // apply carries a plan out and returns what is there afterwards.

@@ -119,8 +119,8 @@ func within(want, is any) bool {
 // ValidateConfig wants either the block or the JSON with its type.
 func (r *triggerResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	c := configReader{ctx, req.Config, &resp.Diagnostics}
-	block, config, kind := c.block(path.Root("http")), c.text(path.Root("trigger_config")), c.text(path.Root("trigger_type"))
-	if block.IsUnknown() || config.IsUnknown() {
+	block, config, kind := c.block(path.Root("http")), c.json(path.Root("trigger_config")), c.text(path.Root("trigger_type"))
+	if c.diags.HasError() || block.IsUnknown() || config.IsUnknown() {
 		return
 	}
 	if methods, ok := block.Attributes()["methods"]; ok && methods.IsNull() {
