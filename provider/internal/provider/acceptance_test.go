@@ -112,8 +112,11 @@ func nothingLeft(client *fcapi.Client, t *testing.T) resource.TestCheckFunc {
 			if r.Type != "fc_function" || strings.HasPrefix(r.Primary.ID, "data.") {
 				continue
 			}
-			if _, err := client.Function(t.Context(), r.Primary.ID, ""); !fcapi.Is(err, fcapi.ErrNotFound) {
-				errs = append(errs, fmt.Errorf("function %s is still there: %v", r.Primary.ID, err))
+			switch _, err := client.Function(t.Context(), r.Primary.ID, ""); {
+			case err == nil:
+				errs = append(errs, fmt.Errorf("function %s is still there", r.Primary.ID))
+			case !errors.Is(err, fcapi.ErrNotFound):
+				errs = append(errs, err)
 			}
 		}
 		return errors.Join(errs...)
