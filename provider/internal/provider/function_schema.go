@@ -35,7 +35,8 @@ func (r *functionResource) Schema(_ context.Context, _ resource.SchemaRequest, r
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A function: code, the runtime that executes it, and what it may use.\n\n" +
 			"The code comes from exactly one of `package_dir`, `package_file` and `code`. Its checksum is computed while planning and compared with the server's: " +
-			"code that was changed on either side shows as a change of `code_checksum`.",
+			"code that was changed on either side shows as a change of `code_checksum`. " +
+			"What was approved is what gets deployed: if the code changes after a plan was saved, Terraform refuses to apply that plan, as inconsistent.",
 		Attributes: functionAttributes(),
 		Blocks: map[string]schema.Block{
 			"code":                      codeBlock(),
