@@ -40,8 +40,14 @@ func signed(t *testing.T, p *harness.Platform, method, path, body string, o wire
 	return r
 }
 
+// refusal is the body of an error.
+type refusal struct {
+	Code, Message string
+	RequestID     string `json:"RequestId"`
+}
+
 // answerTo sends a request and reads the error it must be answered with.
-func answerTo(t *testing.T, r *http.Request) (status int, e struct{ Code, Message, RequestId string }) {
+func answerTo(t *testing.T, r *http.Request) (status int, e refusal) {
 	t.Helper()
 	resp, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
@@ -56,8 +62,8 @@ func answerTo(t *testing.T, r *http.Request) (status int, e struct{ Code, Messag
 		if err := json.Unmarshal(raw, &e); err != nil {
 			t.Errorf("status %d with a body that is no JSON: %q", resp.StatusCode, raw)
 		}
-		if e.RequestId == "" || e.RequestId != resp.Header.Get("X-Fc-Request-Id") {
-			t.Errorf("request id is %q in the body and %q in the header", e.RequestId, resp.Header.Get("X-Fc-Request-Id"))
+		if e.RequestID == "" || e.RequestID != resp.Header.Get("X-Fc-Request-Id") {
+			t.Errorf("request id is %q in the body and %q in the header", e.RequestID, resp.Header.Get("X-Fc-Request-Id"))
 		}
 	}
 	return resp.StatusCode, e

@@ -7,8 +7,9 @@ import (
 	"runtime"
 )
 
-// ProviderVersion is what InstallProvider installs a provider as; no release has it.
-const ProviderVersion = "0.0.0-local"
+// ProviderVersion is what InstallProvider installs a provider as. It is no release, but
+// the CLI picks none that looks like a preview by itself.
+const ProviderVersion = "0.1.0"
 
 // InstallProvider makes a mirror below dir that holds the provider's binary, and a
 // configuration of the CLI that knows no other source. It returns the environment that

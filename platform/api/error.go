@@ -31,6 +31,7 @@ const (
 	CodeInternalServerError   = "InternalServerError"
 	CodeBadResponse           = "BadResponse"
 	CodeResourceThrottled     = "ResourceThrottled"
+	CodeServiceUnavailable    = "ServiceUnavailable"
 
 	// Codes of our own, for what a caller may ask and this release does not do.
 	CodeOperationNotSupported      = "OperationNotSupported"
@@ -65,6 +66,7 @@ var statusOf = map[string]int{
 	CodeInternalServerError:        http.StatusInternalServerError,
 	CodeBadResponse:                http.StatusBadGateway,
 	CodeResourceThrottled:          http.StatusServiceUnavailable,
+	CodeServiceUnavailable:         http.StatusServiceUnavailable,
 	CodeOperationNotSupported:      http.StatusNotImplemented,
 	CodeTriggerTypeNotSupported:    http.StatusNotImplemented,
 	CodeInvocationTypeNotSupported: http.StatusNotImplemented,

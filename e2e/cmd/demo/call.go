@@ -18,8 +18,8 @@ import (
 )
 
 // languages are what functions of the stack may be written in, with the command that
-// this machine needs to have for it; Go needs none, as it is built here.
-var languages = []struct{ name, command string }{{"go", ""}, {"python", "python3"}, {"node", "node"}}
+// this machine needs to have for it; those in Go need none, as they are built here.
+var languages = []struct{ name, command string }{{"go", ""}, {"go1", ""}, {"python", "python3"}, {"node", "node"}}
 
 // prepare finds out which languages this machine can run, tells the stack, and builds
 // the function in Go.
