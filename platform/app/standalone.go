@@ -209,7 +209,7 @@ func (p *standalone) newAgent() (*nodeagent.Agent, error) {
 	if p.code, err = codecache.Open(codecache.Config{Dir: p.data.file("code"), Log: log}, p.objects); err != nil {
 		return nil, err
 	}
-	runtimes, err := bootstrap.New(bootstrap.Config{Dir: p.data.file("bootstrap"), Log: log})
+	runtimes, err := bootstrap.New(bootstrap.Config{Dir: p.data.file("bootstrap"), Path: os.Getenv("PATH"), Log: log})
 	if err != nil {
 		return nil, err
 	}
