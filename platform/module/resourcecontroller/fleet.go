@@ -95,9 +95,10 @@ func (i *instance) free() int { return i.Concurrency - i.granted }
 type start struct {
 	id    fc.InstanceID
 	began time.Time
-	seq   uint64 // of the last waiter that was there
-	lease fc.Lease
-	gone  bool // its node has already told of its end
+	seq   uint64    // of the last waiter that was there
+	node  fc.NodeID // set before it reaches its node
+	lease fc.Lease  // guarded, unlike the rest: it is renewed
+	gone  bool      // its node has already told of its end
 }
 
 // slot is a right that was granted.
