@@ -35,11 +35,13 @@ func (f *function) waiting() int {
 }
 
 // instances counts what runs or starts, all versions together. What is on its way out
-// does not count: it would hold up the next version.
+// and what was replaced do not count: they would hold up the next version.
 func (f *function) instances() int {
 	n := 0
 	for _, l := range f.fleets {
-		n += len(l.instances) + len(l.starting)
+		if !l.old {
+			n += len(l.instances) + len(l.starting)
+		}
 	}
 	return n
 }

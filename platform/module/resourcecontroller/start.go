@@ -135,7 +135,7 @@ func (c *Controller) started(f *function, l *fleet, st *start, in fc.Instance) {
 	now := time.Now()
 	took := now.Sub(st.began)
 	c.metrics.started.Observe(took.Seconds())
-	c.log.Info("instance started", "function", l.ref, "instance", st.id, "node", st.node, "took", took)
+	c.log.Debug("instance started", "function", l.ref.String(), "instance", st.id, "node", st.node, "took", took)
 
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -179,7 +179,7 @@ func (c *Controller) notStarted(f *function, l *fleet, st *start, err error) {
 	if l.old || c.ended.Load() {
 		return
 	}
-	c.log.Warn("instance did not start", "function", l.ref, "instance", st.id, "node", node, "err", err)
+	c.log.Warn("instance did not start", "function", l.ref.String(), "instance", st.id, "node", node, "err", err)
 	now := time.Now()
 	l.failures++
 	l.failedSeq = max(l.failedSeq, st.seq)
