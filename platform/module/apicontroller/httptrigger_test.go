@@ -554,3 +554,50 @@ func TestAWarmCallAllocatesLittle(t *testing.T) {
 		t.Errorf("%v allocations in one call", n)
 	}
 }
+
+func TestTheRestOfABodyIsNoRequest(t *testing.T) {
+	p := newPlatform(t)
+	p.create("f", "custom")
+	urls := p.trigger("f", `{"authType":"anonymous"}`)
+	for name, size := range map[string]int64{"known size": 2, "in chunks": -1} {
+		t.Run(name, func(t *testing.T) {
+			// The function answers without reading on, and what sends the body to it stops.
+			p.call = func(_ context.Context, in *fc.Invocation, out fc.ResultWriter) error {
+				if _, err := io.ReadFull(in.Body, make([]byte, 4)); err != nil {
+					t.Error(err)
+				}
+				out.Begin(fc.Head{Status: 200, Size: size})
+				io.WriteString(out, "ok")
+				if err := in.Body.(io.Closer).Close(); err != nil {
+					t.Error(err)
+				}
+				_, err := in.Body.Read(make([]byte, 1))
+				if err == nil {
+					t.Error("the body can still be read")
+				}
+				return nil
+			}
+			u, _ := url.Parse(urls.URLIntranet)
+			conn, err := net.Dial("tcp", u.Host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			smuggled := "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\nbody", u.Path, u.Host, 4+len(smuggled))
+			in := bufio.NewReader(conn)
+			res, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body, err := io.ReadAll(res.Body); err != nil || string(body) != "ok" {
+				t.Errorf("got %q, %v", body, err)
+			}
+			io.WriteString(conn, smuggled)
+			conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+			if rest, _ := io.ReadAll(in); len(rest) > 0 {
+				t.Errorf("the rest of the body was answered: %s", rest)
+			}
+		})
+	}
+}

@@ -196,6 +196,9 @@ func (p *passResult) Write(b []byte) (int, error) {
 	if p.refused {
 		return 0, errRefused
 	}
+	if !bodyAllowed(p.x.status) {
+		return len(b), nil
+	}
 	return p.x.w.Write(b)
 }
 
@@ -216,7 +219,7 @@ func (p *passResult) Upgrade(h fc.Head) (io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("take over the caller's connection: %w: %w", fc.ErrUnsupported, err)
 	}
-	p.x.begun, p.x.status = true, h.Status
+	p.x.begun, p.x.upgraded, p.x.status = true, true, h.Status
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("take over connection: %w", err)
