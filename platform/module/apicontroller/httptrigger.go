@@ -129,6 +129,9 @@ func (c *Controller) pass(x *exchange, t *fc.Trigger, sig *api.Signature) error 
 	if err == nil || x.pass.refused {
 		return nil
 	}
+	if x.upload.left < 0 {
+		return errTooLarge(api.MaxEvent)
+	}
 	if failure := functionFailure(err); failure != nil && !x.begun {
 		return c.writeTriggerFailure(x, failureHead(failure, x.call.Tail), failure.Body)
 	}
