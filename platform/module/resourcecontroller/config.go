@@ -35,7 +35,7 @@ func Default() Config {
 		MaxStarting:   32,
 		IdleTimeout:   60 * time.Second,
 		Reevaluate:    10 * time.Millisecond,
-		StartTimeout:  2 * time.Minute,
+		StartTimeout:  135 * time.Second, // the node gives up first, after 120 s, and knows why
 		Spare:         2,
 		SpareFor:      30 * time.Second,
 		RenewEvery:    5 * time.Second,
