@@ -18,6 +18,7 @@ import (
 	"github.com/fcstack/fcstack/platform/backend/sandbox"
 	"github.com/fcstack/fcstack/platform/fc"
 	"github.com/fcstack/fcstack/platform/kit/loop"
+	"github.com/fcstack/fcstack/platform/module/nodeagent/bootstrap"
 )
 
 // Code gives the directory of an unpacked package. The directory is shared and stays
@@ -26,14 +27,20 @@ type Code interface {
 	Get(ctx context.Context, p fc.Package) (dir string, release func(), err error)
 }
 
-// Bootstraps knows how the built-in runtimes are started on this node.
+// Bootstraps knows how the built-in runtimes are started on this node; see bootstrap.
 type Bootstraps interface {
 	// Available lists the built-in runtimes that an interpreter was found for.
 	Available() []fc.Runtime
 
-	// Command is what runs r, its listener being descriptor 3. version names the
-	// interpreter. fc.ErrUnsupported: there is none.
-	Command(r fc.Runtime) (command []string, version string, err error)
+	// Command is what runs r, its listener being descriptor 3. fc.ErrUnsupported: there
+	// is no program or no interpreter for it.
+	Command(r fc.Runtime, at bootstrap.Paths) ([]string, error)
+
+	// Dir is where the programs are.
+	Dir() string
+
+	// Version of the interpreter that runs r.
+	Version(r fc.Runtime) string
 }
 
 // LogLine is one line that an instance wrote. Text is valid during the call of the sink.

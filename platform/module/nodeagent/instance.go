@@ -27,6 +27,8 @@ type instance struct {
 	env     map[string]string // of its kind, besides what all have
 	served  atomic.Bool       // it has answered a call
 
+	interpreter string // of a built-in runtime, with its version
+
 	memoryMB atomic.Int64 // as of memoryAt
 	memoryAt atomic.Int64 // unix nanoseconds
 

@@ -10,8 +10,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/fcstack/fcstack/platform/backend/sandbox"
 	"github.com/fcstack/fcstack/platform/fc"
 	"github.com/fcstack/fcstack/platform/kit/httpx"
+	"github.com/fcstack/fcstack/platform/module/nodeagent/bootstrap"
 	"github.com/fcstack/fcstack/platform/module/nodeagent/goruntime"
 )
 
@@ -45,6 +47,8 @@ func (a *Agent) Start(ctx context.Context, id fc.InstanceID, v *fc.Version) (fc.
 	i.info.StartTook = time.Since(i.info.Started)
 	a.metrics.started(nil, i.info.StartTook)
 	a.table.add(i)
+	a.log.Info("instance started", "function", i.info.Version.String(), "instance", string(id),
+		"runtime", string(v.Runtime), "interpreter", i.interpreter, "took", i.info.StartTook.Round(10*time.Microsecond))
 	go a.tend(i)
 	a.watchHealth(i)
 	return i.info, nil
@@ -98,7 +102,7 @@ func (a *Agent) startCustom(ctx context.Context, i *instance) error {
 		command: customCommand(i.version.Custom),
 		env:     map[string]string{"FC_SERVER_PORT": number, "FC_CUSTOM_LISTEN_PORT": number},
 	}
-	if err := a.run(ctx, i, l, ""); err != nil {
+	if err := a.run(ctx, i, l); err != nil {
 		return err
 	}
 	first, err := a.awaitPort(ctx, i, p.number)
@@ -120,7 +124,7 @@ func (a *Agent) startGo(ctx context.Context, i *instance) error {
 		command: []string{"/code/" + i.version.Handler},
 		env:     map[string]string{"FC_RUNTIME_API": api.Addr()},
 	}
-	if err := a.run(ctx, i, l, ""); err != nil {
+	if err := a.run(ctx, i, l); err != nil {
 		return err
 	}
 	late := time.NewTimer(a.cfg.StartTimeout)
@@ -144,7 +148,12 @@ func (a *Agent) startBuiltin(ctx context.Context, i *instance) error {
 	if a.deps.Bootstraps == nil {
 		return fmt.Errorf("runtime %s: %w", i.version.Runtime, fc.ErrUnsupported)
 	}
-	command, interpreter, err := a.deps.Bootstraps.Command(i.version.Runtime)
+	at, shown := bootstrap.Paths{Code: i.code}, []sandbox.Mount(nil)
+	if a.mounts {
+		at = bootstrap.Paths{Code: "/code", Bootstrap: bootstrap.Target}
+		shown = []sandbox.Mount{{Source: a.deps.Bootstraps.Dir(), Target: bootstrap.Target, ReadOnly: true}}
+	}
+	command, err := a.deps.Bootstraps.Command(i.version.Runtime, at)
 	if err != nil {
 		return err
 	}
@@ -157,7 +166,8 @@ func (a *Agent) startBuiltin(ctx context.Context, i *instance) error {
 		return err
 	}
 	i.later(func() { os.Remove(path) })
-	err = a.run(ctx, i, launch{command: command, files: []*os.File{file}}, interpreter)
+	i.interpreter = a.deps.Bootstraps.Version(i.version.Runtime)
+	err = a.run(ctx, i, launch{command: command, files: []*os.File{file}, mounts: shown})
 	// From here on the process alone has the listener: when it goes, so do those that
 	// wait in it.
 	if closeErr := errors.Join(file.Close(), l.Close()); err == nil {
@@ -188,7 +198,7 @@ func inheritable(path string) (*net.UnixListener, *os.File, error) {
 }
 
 // run starts the process of i.
-func (a *Agent) run(ctx context.Context, i *instance, l launch, interpreter string) error {
+func (a *Agent) run(ctx context.Context, i *instance, l launch) error {
 	output, err := i.log.Pipe()
 	if err != nil {
 		return err
@@ -204,10 +214,6 @@ func (a *Agent) run(ctx context.Context, i *instance, l launch, interpreter stri
 	case err != nil:
 		i.box = nil
 		return err
-	}
-	if interpreter != "" {
-		a.log.Info("runtime started", "function", i.info.Version.String(), "instance", string(i.info.ID),
-			"runtime", string(i.version.Runtime), "interpreter", interpreter)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func Default() Config {
 		MaxStarting:   32,
 		IdleTimeout:   60 * time.Second,
 		Reevaluate:    10 * time.Millisecond,
-		StartTimeout:  135 * time.Second, // the node gives up first, after 120 s, and knows why
+		StartTimeout:  140 * time.Second, // an agent waits 120 s for a port itself
 		Spare:         2,
 		SpareFor:      30 * time.Second,
 		RenewEvery:    5 * time.Second,

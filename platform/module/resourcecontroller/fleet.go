@@ -64,6 +64,7 @@ type fleet struct {
 	startTook  average
 	calls      time.Time // when a call was last reported to have ended
 	failures   int       // starts failed in a row
+	failedSeq  uint64    // the last waiter that was there when one of those began
 	holdUntil  time.Time // no starts before, unless nothing is up
 	blockUntil time.Time // no starts before at all
 	cached     []fc.NodeID

@@ -181,6 +181,7 @@ func (c *Controller) notStarted(f *function, l *fleet, st *start, err error) {
 	c.log.Warn("instance did not start", "function", l.ref, "instance", st.id, "node", node, "err", err)
 	now := time.Now()
 	l.failures++
+	l.failedSeq = max(l.failedSeq, st.seq)
 	l.holdUntil = now.Add(backoff(l.failures))
 	if !own {
 		l.offNode(node)
@@ -191,7 +192,7 @@ func (c *Controller) notStarted(f *function, l *fleet, st *start, err error) {
 		if !own && !errors.Is(err, fc.ErrUnavailable) {
 			err = fmt.Errorf("%w: %w", fc.ErrUnavailable, err)
 		}
-		failAll(l.queue.upTo(st.seq), err)
+		failAll(l.queue.upTo(l.failedSeq), err)
 	}
 	c.plan(f, l, now)
 }

@@ -12,6 +12,13 @@ import (
 	"github.com/fcstack/fcstack/provider/internal/fcapi"
 )
 
+// What the server does where these settings are left out.
+const (
+	defaultIsolation = "SHARE"
+	defaultAffinity  = "NONE"
+	defaultInjection = "None"
+)
+
 type functionModel struct {
 	ID                       types.String         `tfsdk:"id"`
 	FunctionName             types.String         `tfsdk:"function_name"`
@@ -72,10 +79,10 @@ func (m *functionModel) from(f *fcapi.Function) {
 	m.EnvironmentVariables = mapFrom(f.EnvironmentVariables, m.EnvironmentVariables)
 	m.Layers = listFrom(layerARNs(f.Layers), m.Layers)
 	m.Role = textFrom(f.Role, m.Role)
-	m.InstanceIsolationMode = textFrom(f.InstanceIsolationMode, m.InstanceIsolationMode)
-	m.SessionAffinity = textFrom(f.SessionAffinity, m.SessionAffinity)
+	m.InstanceIsolationMode = defaultedFrom(f.InstanceIsolationMode, defaultIsolation, m.InstanceIsolationMode)
+	m.SessionAffinity = defaultedFrom(f.SessionAffinity, defaultAffinity, m.SessionAffinity)
 	m.SessionAffinityConfig = jsonFrom(f.SessionAffinityConfig, m.SessionAffinityConfig)
-	m.DisableInjectCredentials = textFrom(f.DisableInjectCredentials, m.DisableInjectCredentials)
+	m.DisableInjectCredentials = defaultedFrom(f.DisableInjectCredentials, defaultInjection, m.DisableInjectCredentials)
 	m.Tags = mapFrom(tagMap(f.Tags), m.Tags)
 	m.CodeChecksum = filled(f.CodeChecksum)
 	m.CodeSize = types.Int64Value(f.CodeSize)
@@ -111,10 +118,10 @@ func (m *functionModel) to(ctx context.Context, prior *functionModel, diags *dia
 	in.InternetAccess = knownBool(m.InternetAccess)
 	in.EnvironmentVariables = mapTo(ctx, m.EnvironmentVariables, prior.EnvironmentVariables, diags)
 	in.Role = textTo(m.Role, prior.Role)
-	in.InstanceIsolationMode = known(m.InstanceIsolationMode)
-	in.SessionAffinity = known(m.SessionAffinity)
+	in.InstanceIsolationMode = defaultedTo(m.InstanceIsolationMode, defaultIsolation, prior.InstanceIsolationMode)
+	in.SessionAffinity = defaultedTo(m.SessionAffinity, defaultAffinity, prior.SessionAffinity)
 	in.SessionAffinityConfig = textTo(m.SessionAffinityConfig.StringValue, prior.SessionAffinityConfig.StringValue)
-	in.DisableInjectCredentials = known(m.DisableInjectCredentials)
+	in.DisableInjectCredentials = defaultedTo(m.DisableInjectCredentials, defaultInjection, prior.DisableInjectCredentials)
 	in.CustomRuntimeConfig = m.CustomRuntimeConfig.to(ctx, prior.CustomRuntimeConfig, diags)
 	in.InstanceLifecycleConfig = m.InstanceLifecycleConfig.to(ctx, prior.InstanceLifecycleConfig, diags)
 	in.LogConfig = m.LogConfig.to(prior.LogConfig)

@@ -179,7 +179,7 @@ func check(ctx context.Context, client *fcapi.Client, cfg fcapi.Config, diags *d
 	err := client.Check(ctx)
 	switch {
 	case err == nil:
-	case fcapi.Is(err, fcapi.ErrCredentials):
+	case errors.Is(err, fcapi.ErrCredentials):
 		attribute := "access_key_secret"
 		var failure *fcapi.Error
 		if errors.As(err, &failure) && failure.Code == "InvalidAccessKeyID" {

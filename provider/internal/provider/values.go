@@ -57,6 +57,25 @@ func boolFrom(server *bool, prior types.Bool) types.Bool {
 	return types.BoolPointerValue(server)
 }
 
+// orZero is for what is zero where the server leaves it out.
+func orZero[T any](server *T) (zero T) {
+	if server == nil {
+		return zero
+	}
+	return *server
+}
+
+// defaultedFrom takes a default for what it is: nothing was set.
+func defaultedFrom(server *string, standard string, prior types.String) types.String {
+	if server == nil || *server == "" || *server == standard {
+		if prior.ValueString() == standard {
+			return prior
+		}
+		return types.StringNull()
+	}
+	return types.StringValue(*server)
+}
+
 func listFrom(server []string, prior types.List) types.List {
 	if len(server) == 0 && (prior.IsNull() || prior.IsUnknown()) {
 		return types.ListNull(types.StringType)
@@ -98,6 +117,14 @@ func tagMap(tags []fcapi.Tag) map[string]string {
 func textTo(plan, prior types.String) *string {
 	if plan.IsNull() && !prior.IsNull() {
 		return new("")
+	}
+	return known(plan)
+}
+
+// defaultedTo puts the default back where a setting was taken away.
+func defaultedTo(plan types.String, standard string, prior types.String) *string {
+	if plan.IsNull() && !prior.IsNull() {
+		return &standard
 	}
 	return known(plan)
 }
