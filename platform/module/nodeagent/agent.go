@@ -20,6 +20,7 @@ import (
 	"github.com/fcstack/fcstack/platform/fc"
 	"github.com/fcstack/fcstack/platform/kit/loop"
 	"github.com/fcstack/fcstack/platform/module/nodeagent/bootstrap"
+	"github.com/fcstack/fcstack/platform/module/nodeagent/ports"
 )
 
 // Code gives the directory of an unpacked package. The directory is shared and stays
@@ -69,14 +70,13 @@ type Agent struct {
 	deps    Deps
 	log     *slog.Logger
 	mounts  bool // the driver shows directories elsewhere
-	ports   *ports
+	ports   *ports.Pool
 	sockets string // directory of unix sockets; its name is short
 	serial  serial // of directories and sockets
 	dirs    *spares[string]
 	listen  *spares[*socket]
 	table   table
 	metrics *metrics
-	fine    chan struct{} // held by the start that polls finely
 	life    context.Context
 	end     context.CancelFunc // of life: starts are given up
 }
@@ -88,7 +88,7 @@ func New(cfg Config, deps Deps) (*Agent, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, deps: deps, log: deps.Log, fine: make(chan struct{}, 1)}
+	a := &Agent{cfg: cfg, deps: deps, log: deps.Log}
 	a.life, a.end = context.WithCancel(context.Background())
 	if m, ok := deps.Driver.(sandbox.Mounter); ok {
 		a.mounts = m.Mounts()
@@ -96,10 +96,10 @@ func New(cfg Config, deps Deps) (*Agent, error) {
 	if err := a.makeDirs(); err != nil {
 		return nil, err
 	}
-	a.dirs = newSpares(a.makeDir, func(dir string) { os.RemoveAll(dir) })
+	a.dirs = newSpares(a.makeDir, removeDir)
 	a.listen = newSpares(a.makeSocket, func(s *socket) { _ = s.close(); s.remove() })
-	a.ports = newPorts(cfg.FirstPort, cfg.LastPort)
-	if first, last, ok := ephemeralRange(); ok && first <= cfg.LastPort && last >= cfg.FirstPort {
+	a.ports = ports.New(cfg.FirstPort, cfg.LastPort)
+	if first, last, ok := ports.Ephemeral(); ok && first <= cfg.LastPort && last >= cfg.FirstPort {
 		a.log.Warn("ports of functions overlap those of outgoing connections",
 			"first", cfg.FirstPort, "last", cfg.LastPort, "outgoing_first", first, "outgoing_last", last)
 	}

@@ -120,10 +120,8 @@ func checkEmpty(t testing.TB, a *Agent) {
 		}
 		return nil
 	})
-	a.ports.mu.Lock()
-	defer a.ports.mu.Unlock()
-	if len(a.ports.used) > 0 {
-		t.Errorf("ports left: %v", a.ports.used)
+	if n := a.ports.InUse(); n != 0 {
+		t.Errorf("%d ports left", n)
 	}
 	if n := a.table.size.Load(); n != 0 {
 		t.Errorf("%d instances left", n)

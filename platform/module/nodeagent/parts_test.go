@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
-	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -81,51 +78,6 @@ func TestGate(t *testing.T) {
 			t.Errorf("%d at once", m)
 		}
 	})
-}
-
-func TestPorts(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	taken := l.Addr().(*net.TCPAddr).Port
-	a, b := newPorts(taken-3, taken+3), newPorts(taken-3, taken+3)
-	seen := map[int]bool{}
-	var all []*port
-	for _, p := range []*ports{a, b, a, b} {
-		o, err := p.take()
-		if err != nil {
-			t.Skipf("the ports around %d are in use: %v", taken, err)
-		}
-		if o.number == taken {
-			t.Error("a port that somebody listens on was handed out")
-		}
-		if seen[o.number] && runtime.GOOS == "linux" { // elsewhere agents cannot tell each other
-			t.Errorf("port %d was handed out twice, to two agents or to one", o.number)
-		}
-		seen[o.number] = true
-		all = append(all, o)
-		l, err := net.Listen("tcp", ":"+strconv.Itoa(o.number))
-		if err != nil {
-			t.Errorf("a function could not listen on its port: %v", err)
-			continue
-		}
-		l.Close()
-	}
-	for {
-		o, err := a.take()
-		if err != nil {
-			if !errors.Is(err, fc.ErrUnavailable) {
-				t.Errorf("no port is left: %v", err)
-			}
-			break
-		}
-		all = append(all, o)
-	}
-	for _, o := range all {
-		o.release()
-	}
 }
 
 func TestSpares(t *testing.T) {

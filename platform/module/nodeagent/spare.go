@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -103,6 +104,13 @@ func (a *Agent) makeDir() (string, error) {
 		return "", fmt.Errorf("make the directory of an instance: %w", err)
 	}
 	return dir, nil
+}
+
+// removeDir removes the directory of an instance, which is often still empty.
+func removeDir(dir string) {
+	if syscall.Rmdir(dir) != nil {
+		os.RemoveAll(dir)
+	}
 }
 
 // socket is a unix listener that a process can inherit.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/fcstack/fcstack/platform/backend/sandbox"
@@ -14,6 +15,7 @@ import (
 	"github.com/fcstack/fcstack/platform/kit/httpx"
 	"github.com/fcstack/fcstack/platform/module/nodeagent/bootstrap"
 	"github.com/fcstack/fcstack/platform/module/nodeagent/goruntime"
+	"github.com/fcstack/fcstack/platform/module/nodeagent/ports"
 )
 
 // maxHead bounds the head of a function's answer.
@@ -73,7 +75,7 @@ func (a *Agent) start(ctx context.Context, i *instance) error {
 	if i.tmp, err = a.dirs.take(); err != nil {
 		return err
 	}
-	i.later(func() { os.RemoveAll(i.tmp) })
+	i.later(func() { removeDir(i.tmp) })
 	switch i.version.Runtime.Kind() {
 	case fc.Custom:
 		err = a.startCustom(ctx, i)
@@ -92,12 +94,12 @@ func (a *Agent) start(ctx context.Context, i *instance) error {
 
 // startCustom starts a web server of the function's own and waits for its port.
 func (a *Agent) startCustom(ctx context.Context, i *instance) error {
-	p, err := a.ports.take()
+	p, err := a.ports.Take()
 	if err != nil {
 		return err
 	}
-	i.later(func() { a.ports.give(p) })
-	number := strconv.Itoa(p.number)
+	i.later(func() { a.ports.Give(p) })
+	number := strconv.Itoa(p.Number)
 	l := launch{
 		command: customCommand(i.version.Custom),
 		env:     map[string]string{"FC_SERVER_PORT": number, "FC_CUSTOM_LISTEN_PORT": number},
@@ -105,12 +107,45 @@ func (a *Agent) startCustom(ctx context.Context, i *instance) error {
 	if err := a.run(ctx, i, l); err != nil {
 		return err
 	}
-	first, err := a.awaitPort(ctx, i, p.number)
-	if err != nil {
+	own := ownPort(i.version)
+	first, err := a.ports.Await(ctx, ports.Wait{
+		Given: p.Number, Own: own, Exited: i.box.Exited(), Listens: i.box.Listens, Within: a.cfg.StartTimeout,
+	})
+	switch {
+	case errors.Is(err, ports.ErrExited):
+		return exitedEarly(i)
+	case errors.Is(err, ports.ErrLate):
+		return notStarted(fmt.Sprintf("The function did not listen on port %d (127.0.0.1:%d was tried) within %v of its start",
+			own, p.Number, a.cfg.StartTimeout), i)
+	case err != nil:
 		return err
 	}
 	i.link = newHTTPLink(a, i, serverDial(first))
 	return nil
+}
+
+// defaultPort is that of a custom runtime that does not say.
+const defaultPort = 9000
+
+func ownPort(v *fc.Version) int {
+	if v.Custom != nil && v.Custom.Port != 0 {
+		return v.Custom.Port
+	}
+	return defaultPort
+}
+
+// serverDial connects to where first is connected to; first itself is used first.
+func serverDial(first net.Conn) httpx.Dial {
+	addr := first.RemoteAddr().String()
+	var kept atomic.Pointer[net.Conn]
+	kept.Store(&first)
+	return func(ctx context.Context) (net.Conn, error) {
+		if c := kept.Swap(nil); c != nil {
+			return *c, nil
+		}
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp4", addr)
+	}
 }
 
 // startGo starts a binary that asks for work and waits until it has asked.

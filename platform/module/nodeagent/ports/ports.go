@@ -1,4 +1,6 @@
-package nodeagent
+// Package ports hands out the TCP ports that functions listen on and waits until they do.
+// Which function gets one, and what it means when it never listens, is left to the agent.
+package ports
 
 import (
 	"errors"
@@ -13,34 +15,36 @@ import (
 	"github.com/fcstack/fcstack/platform/fc"
 )
 
-// ports hands out TCP ports that no instance of this machine uses. A port that was
-// given back is handed out again as late as can be.
-type ports struct {
+// Pool hands out TCP ports that no instance of this machine uses. A port that was given
+// back is handed out again as late as can be.
+type Pool struct {
 	first, last int
+	fine        chan struct{} // held by the wait that polls finely
 
 	mu   sync.Mutex
 	next int
-	used map[int]*port
+	used map[int]*Port
 }
 
-// port is one that was handed out.
-type port struct {
-	number int
+// Port is one that was handed out.
+type Port struct {
+	Number int
 	claim  int // socket that keeps other agents of this machine off it; -1: none
 }
 
-func (o *port) release() {
+func (o *Port) release() {
 	if o.claim >= 0 {
 		_ = syscall.Close(o.claim) // nothing was written to it
 	}
 }
 
-func newPorts(first, last int) *ports {
-	return &ports{first: first, last: last, next: first + rand.IntN(last-first+1), used: make(map[int]*port)}
+// New makes a pool of the ports from first to last.
+func New(first, last int) *Pool {
+	return &Pool{first: first, last: last, fine: make(chan struct{}, 1), next: first + rand.IntN(last-first+1), used: make(map[int]*Port)}
 }
 
-// take hands out a port that nobody listens on.
-func (p *ports) take() (*port, error) {
+// Take hands out a port that nobody listens on. fc.ErrUnavailable: there is none.
+func (p *Pool) Take() (*Port, error) {
 	for range p.last - p.first + 1 {
 		n, ok := p.candidate()
 		if !ok {
@@ -59,7 +63,7 @@ func (p *ports) take() (*port, error) {
 }
 
 // candidate sets the next port aside, if no instance of ours has it.
-func (p *ports) candidate() (int, bool) {
+func (p *Pool) candidate() (int, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := p.next
@@ -73,23 +77,23 @@ func (p *ports) candidate() (int, bool) {
 	return n, true
 }
 
-func (p *ports) free(n int) {
+func (p *Pool) free(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.used, n)
 }
 
-// give takes a port back.
-func (p *ports) give(o *port) {
+// Give takes a port back.
+func (p *Pool) Give(o *Port) {
 	o.release()
-	p.free(o.number)
+	p.free(o.Number)
 }
 
 // claimPort makes sure that a port is free. Between this look and the function's own
 // listening somebody else could take it; other agents are kept off by a name that only
 // one process can have.
-func claimPort(n int) (*port, error) {
-	o := &port{number: n, claim: -1}
+func claimPort(n int) (*Port, error) {
+	o := &Port{Number: n, claim: -1}
 	if runtime.GOOS == "linux" {
 		fd, err := bound(syscall.AF_UNIX, &syscall.SockaddrUnix{Name: "@fcstack-port-" + strconv.Itoa(n)})
 		if err != nil {
@@ -129,8 +133,15 @@ func bound(family int, name syscall.Sockaddr) (int, error) {
 	return fd, nil
 }
 
-// ephemeralRange is where the system takes the ports of outgoing connections from.
-func ephemeralRange() (first, last int, ok bool) {
+// InUse counts the ports that were handed out.
+func (p *Pool) InUse() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.used)
+}
+
+// Ephemeral is the range that the system takes the ports of outgoing connections from.
+func Ephemeral() (first, last int, ok bool) {
 	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
 	if err != nil {
 		return 0, 0, false
