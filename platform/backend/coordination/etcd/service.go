@@ -31,7 +31,7 @@ type Options struct {
 	Password  string
 
 	Prefix  string        // of all keys; "fcstack/"
-	TTL     time.Duration // a dead process is missed after so long, whole seconds; 2 s
+	TTL     time.Duration // a dead process is missed after so long, whole seconds; 2 s, embedded 10 s
 	Timeout time.Duration // of one question to etcd; 5 s
 	Log     *slog.Logger  // slog.Default()
 }
