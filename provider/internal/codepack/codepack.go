@@ -17,7 +17,7 @@ import (
 // MaxSize is the largest package the API takes in a request, in bytes.
 const MaxSize = 100 << 20
 
-// ErrTooLarge: the package is over MaxSize and has to go through an object store.
+// ErrTooLarge says that a package is over MaxSize and has to go through an object store.
 var ErrTooLarge = errors.New("the package is larger than the 100 MB that a request may carry")
 
 // Package is a function's code, ready to be sent.

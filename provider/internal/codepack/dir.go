@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// IgnoreFile, at the top of a directory, lists what stays out of its package,
+// IgnoreFile is a file that, at the top of a directory, lists what stays out of its package,
 // in the syntax of a gitignore file.
 const IgnoreFile = ".fcignore"
 

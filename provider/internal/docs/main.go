@@ -18,13 +18,13 @@ func main() {
 	dir := flag.String("provider", ".", "directory of the provider")
 	out := flag.String("out", "docs", "directory to write to, below that of the provider")
 	flag.Parse()
-	if err := run(*dir, *out); err != nil {
+	if err := run(context.Background(), *dir, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "docs:", err)
 		os.Exit(1)
 	}
 }
 
-func run(dir, out string) (err error) {
+func run(ctx context.Context, dir, out string) (err error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func run(dir, out string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	schema, err := providerSchema(context.Background())
+	schema, err := providerSchema(ctx)
 	if err != nil {
 		return err
 	}
@@ -45,13 +45,13 @@ func run(dir, out string) (err error) {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return err
 	}
-	return generate(dir, out, file)
+	return generate(ctx, dir, out, file)
 }
 
 // generate runs tfplugindocs, which has a module of its own: nothing but the
 // documentation needs what it brings along.
-func generate(dir, out, schema string) error {
-	cmd := exec.Command("go", "tool", "tfplugindocs", "generate",
+func generate(ctx context.Context, dir, out, schema string) error {
+	cmd := exec.CommandContext(ctx, "go", "tool", "tfplugindocs", "generate",
 		"--provider-dir", dir, "--provider-name", "fc", "--rendered-provider-name", "FCStack",
 		"--examples-dir", "../examples", "--rendered-website-dir", out, "--providers-schema", schema)
 	cmd.Dir = filepath.Join(dir, "tools")

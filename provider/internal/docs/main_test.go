@@ -22,7 +22,7 @@ func TestDocumentationIsCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := run(dir, below); err != nil {
+	if err := run(t.Context(), dir, below); err != nil {
 		t.Fatal(err)
 	}
 	want, have := files(t, out), files(t, filepath.Join(dir, "docs"))

@@ -6,6 +6,7 @@ package fcapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -74,7 +75,7 @@ func (c *Client) Check(ctx context.Context) error {
 		_, err := c.sdk.ListFunctionsWithContext(ctx, &sdk.ListFunctionsRequest{Limit: new(int32(1))}, headers(), options())
 		return err
 	})
-	if Is(err, ErrForbidden) {
+	if errors.Is(err, ErrForbidden) {
 		return nil
 	}
 	return err

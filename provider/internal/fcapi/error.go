@@ -73,10 +73,6 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Cause}
 }
 
-// Is reports whether err is of the kind. It is errors.Is, for callers that
-// import no errors package.
-func Is(err, kind error) bool { return errors.Is(err, kind) }
-
 // kinds maps the server's codes; a status decides where the code is unknown.
 var kinds = map[string]error{
 	"InvalidAccessKeyID":    ErrCredentials,

@@ -2,6 +2,7 @@ package fcapi
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	sdk "github.com/alibabacloud-go/fc-20230330/v4/client"
@@ -218,7 +219,7 @@ func (c *Client) DeleteFunction(ctx context.Context, name string) error {
 		_, err := c.sdk.DeleteFunctionWithContext(ctx, &name, headers(), options())
 		return err
 	})
-	if Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	return err

@@ -2,6 +2,7 @@ package fcapi
 
 import (
 	"context"
+	"errors"
 
 	sdk "github.com/alibabacloud-go/fc-20230330/v4/client"
 )
@@ -106,7 +107,7 @@ func (c *Client) DeleteTrigger(ctx context.Context, function, name string) error
 		_, err := c.sdk.DeleteTriggerWithContext(ctx, &function, &name, headers(), options())
 		return err
 	})
-	if Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	return err

@@ -58,7 +58,7 @@ type field struct {
 // or else on the first that it mentions. Only what was refused is about one.
 func report(err error, fields []field, summary, detail string, diags *diag.Diagnostics) {
 	var failure *fcapi.Error
-	if errors.As(err, &failure) && (fcapi.Is(err, fcapi.ErrInvalid) || fcapi.Is(err, fcapi.ErrUnsupported)) {
+	if errors.As(err, &failure) && (errors.Is(err, fcapi.ErrInvalid) || errors.Is(err, fcapi.ErrUnsupported)) {
 		for _, form := range []string{`^%s\b`, `\b%s\b`} {
 			for _, f := range fields {
 				if regexp.MustCompile(fmt.Sprintf(form, f.member)).MatchString(failure.Message) {

@@ -82,7 +82,7 @@ func healthCheckFrom(h *fcapi.HealthCheck, prior *healthCheckModel) *healthCheck
 	}
 	return &healthCheckModel{
 		HTTPGetURL:          textFrom(h.HTTPGetURL, prior.HTTPGetURL),
-		InitialDelaySeconds: intFrom(h.InitialDelaySeconds, prior.InitialDelaySeconds),
+		InitialDelaySeconds: types.Int64Value(orZero(h.InitialDelaySeconds)),
 		PeriodSeconds:       intFrom(h.PeriodSeconds, prior.PeriodSeconds),
 		TimeoutSeconds:      intFrom(h.TimeoutSeconds, prior.TimeoutSeconds),
 		FailureThreshold:    intFrom(h.FailureThreshold, prior.FailureThreshold),

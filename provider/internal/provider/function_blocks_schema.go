@@ -96,8 +96,8 @@ func logBlock() schema.Block {
 	return schema.SingleNestedBlock{
 		MarkdownDescription: "Where the logs of the function go.",
 		Attributes: map[string]schema.Attribute{
-			"project":                 optionalBlockText("Log project.", stringvalidator.LengthBetween(1, 63)),
-			"logstore":                optionalBlockText("Log store in the project.", stringvalidator.LengthBetween(1, 63)),
+			"project":                 clearable("Log project.", stringvalidator.LengthBetween(1, 63)),
+			"logstore":                clearable("Log store in the project.", stringvalidator.LengthBetween(1, 63)),
 			"log_begin_rule":          optionalText("How the first line of a log entry is found: `None` or `DefaultRegex`.", stringvalidator.OneOf("None", "DefaultRegex")),
 			"enable_request_metrics":  optionalBool("Record metrics of every request."),
 			"enable_instance_metrics": optionalBool("Record metrics of every instance."),
@@ -136,9 +136,9 @@ func vpcBlock() schema.Block {
 	return schema.SingleNestedBlock{
 		MarkdownDescription: "Network that the instances are attached to.",
 		Attributes: map[string]schema.Attribute{
-			"vpc_id":            optionalBlockText("ID of the network.", stringvalidator.LengthBetween(1, 50)),
+			"vpc_id":            clearable("ID of the network.", stringvalidator.LengthBetween(1, 50)),
 			"vswitch_ids":       schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "IDs of its switches.", Validators: []validator.List{listvalidator.SizeBetween(1, 10)}},
-			"security_group_id": optionalBlockText("ID of the security group.", stringvalidator.LengthBetween(1, 50)),
+			"security_group_id": clearable("ID of the security group.", stringvalidator.LengthBetween(1, 50)),
 		},
 	}
 }
@@ -149,13 +149,9 @@ func textList(description string) schema.ListAttribute {
 	return schema.ListAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: description}
 }
 
-func optionalBlockText(description string, checks ...validator.String) schema.StringAttribute {
-	return schema.StringAttribute{Optional: true, Validators: checks, MarkdownDescription: description}
-}
-
 func optionalBool(description string) schema.BoolAttribute {
 	return schema.BoolAttribute{
 		Optional: true, Computed: true, MarkdownDescription: description,
-		PlanModifiers: []planmodifier.Bool{boolplanmodifier.UseStateForUnknown()},
+		PlanModifiers: []planmodifier.Bool{boolplanmodifier.UseNonNullStateForUnknown()},
 	}
 }

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -138,7 +139,7 @@ func (d *functionDataSource) Read(ctx context.Context, req datasource.ReadReques
 	}
 	name := m.FunctionName.ValueString()
 	f, err := client.Function(ctx, name, m.Qualifier.ValueString())
-	if fcapi.Is(err, fcapi.ErrNotFound) {
+	if errors.Is(err, fcapi.ErrNotFound) {
 		resp.Diagnostics.AddAttributeError(path.Root("function_name"), "No such function", fmt.Sprintf("%s at %s.", capitalize(err.Error()), client.Endpoint()))
 		return
 	}

@@ -12,6 +12,13 @@ import (
 	"github.com/fcstack/fcstack/provider/internal/fcapi"
 )
 
+// What the server does where these settings are left out.
+const (
+	defaultIsolation = "SHARE"
+	defaultAffinity  = "NONE"
+	defaultInjection = "None"
+)
+
 type functionModel struct {
 	ID                       types.String         `tfsdk:"id"`
 	FunctionName             types.String         `tfsdk:"function_name"`
@@ -72,10 +79,10 @@ func (m *functionModel) from(f *fcapi.Function) {
 	m.EnvironmentVariables = mapFrom(f.EnvironmentVariables, m.EnvironmentVariables)
 	m.Layers = listFrom(layerARNs(f.Layers), m.Layers)
 	m.Role = textFrom(f.Role, m.Role)
-	m.InstanceIsolationMode = textFrom(f.InstanceIsolationMode, m.InstanceIsolationMode)
-	m.SessionAffinity = textFrom(f.SessionAffinity, m.SessionAffinity)
+	m.InstanceIsolationMode = defaultedFrom(f.InstanceIsolationMode, defaultIsolation)
+	m.SessionAffinity = defaultedFrom(f.SessionAffinity, defaultAffinity)
 	m.SessionAffinityConfig = jsonFrom(f.SessionAffinityConfig, m.SessionAffinityConfig)
-	m.DisableInjectCredentials = textFrom(f.DisableInjectCredentials, m.DisableInjectCredentials)
+	m.DisableInjectCredentials = defaultedFrom(f.DisableInjectCredentials, defaultInjection)
 	m.Tags = mapFrom(tagMap(f.Tags), m.Tags)
 	m.CodeChecksum = filled(f.CodeChecksum)
 	m.CodeSize = types.Int64Value(f.CodeSize)

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -88,7 +89,7 @@ func (r *functionResource) Read(ctx context.Context, req resource.ReadRequest, r
 	// The framework wants the identity even of a function that is gone.
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, functionIdentity{m.FunctionName})...)
 	f, err := client.Function(ctx, m.FunctionName.ValueString(), "")
-	if fcapi.Is(err, fcapi.ErrNotFound) {
+	if errors.Is(err, fcapi.ErrNotFound) {
 		resp.State.RemoveResource(ctx)
 		return
 	}
@@ -179,7 +180,7 @@ func settled(ctx context.Context, client *fcapi.Client, f *fcapi.Function) (*fca
 // it names one.
 func functionFailed(err error, verb string, code path.Path, diags *diag.Diagnostics) {
 	summary, detail := fmt.Sprintf("Could not %s the function", verb), capitalize(err.Error())+"."
-	if fcapi.Is(err, fcapi.ErrExists) {
+	if errors.Is(err, fcapi.ErrExists) {
 		diags.AddAttributeError(path.Root("function_name"), summary,
 			detail+" To manage the function that is there, import it: terraform import <address> <function name>.")
 		return

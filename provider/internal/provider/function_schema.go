@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/boolplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -35,7 +36,8 @@ func (r *functionResource) Schema(_ context.Context, _ resource.SchemaRequest, r
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A function: code, the runtime that executes it, and what it may use.\n\n" +
 			"The code comes from exactly one of `package_dir`, `package_file` and `code`. Its checksum is computed while planning and compared with the server's: " +
-			"code that was changed on either side shows as a change of `code_checksum`.",
+			"code that was changed on either side shows as a change of `code_checksum`. " +
+			"What was approved is what gets deployed: if the code changes after a plan was saved, Terraform refuses to apply that plan, as inconsistent.",
 		Attributes: functionAttributes(),
 		Blocks: map[string]schema.Block{
 			"code":                      codeBlock(),
@@ -112,15 +114,15 @@ func functionAttributes() map[string]schema.Attribute {
 			Optional: true, Validators: []validator.String{attr.Role()},
 			MarkdownDescription: "ARN of the role whose temporary credentials the function gets.",
 		},
-		"instance_isolation_mode": optionalText("`SHARE`, `REQUEST_EXCLUSIVE` or `SESSION_EXCLUSIVE`.",
+		"instance_isolation_mode": defaulted(defaultIsolation, "Whether requests share an instance: `SHARE` (the default), `REQUEST_EXCLUSIVE` or `SESSION_EXCLUSIVE`.",
 			stringvalidator.OneOf("SHARE", "REQUEST_EXCLUSIVE", "SESSION_EXCLUSIVE")),
-		"session_affinity": optionalText("How requests of one session find their instance: `NONE`, `HEADER_FIELD`, `GENERATED_COOKIE`, `MCP_SSE` or `MCP_STREAMABLE`.",
+		"session_affinity": defaulted(defaultAffinity, "How requests of one session find their instance: `NONE` (the default), `HEADER_FIELD`, `GENERATED_COOKIE`, `MCP_SSE` or `MCP_STREAMABLE`.",
 			stringvalidator.OneOf("NONE", "HEADER_FIELD", "GENERATED_COOKIE", "MCP_SSE", "MCP_STREAMABLE")),
 		"session_affinity_config": schema.StringAttribute{
 			Optional: true, CustomType: jsontypes.NormalizedType{},
 			MarkdownDescription: "Settings of the session affinity, as JSON.",
 		},
-		"disable_inject_credentials": optionalText("Where the role's credentials are not put: `None`, `Env`, `Request` or `All`.",
+		"disable_inject_credentials": defaulted(defaultInjection, "Where the role's credentials are not put: `None` (the default), `Env`, `Request` or `All`.",
 			stringvalidator.OneOf("None", "Env", "Request", "All")),
 		"tags": schema.MapAttribute{
 			Optional: true, ElementType: types.StringType, Validators: []validator.Map{
@@ -158,18 +160,31 @@ func computedOnce(description string) schema.StringAttribute {
 	}
 }
 
+// clearable is for what is cleared when it is taken out of the configuration.
+func clearable(description string, checks ...validator.String) schema.StringAttribute {
+	return schema.StringAttribute{Optional: true, Validators: checks, MarkdownDescription: description}
+}
+
+// defaulted is for what every server does in the same way unless it is told.
+func defaulted(standard, description string, checks ...validator.String) schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional: true, Computed: true, Default: stringdefault.StaticString(standard),
+		Validators: checks, MarkdownDescription: description,
+	}
+}
+
 // optionalText and optionalInt leave the default to the server.
 func optionalText(description string, checks ...validator.String) schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true, Computed: true, Validators: checks, MarkdownDescription: description,
-		PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+		PlanModifiers: []planmodifier.String{stringplanmodifier.UseNonNullStateForUnknown()},
 	}
 }
 
 func optionalInt(description string, checks ...validator.Int64) schema.Int64Attribute {
 	return schema.Int64Attribute{
 		Optional: true, Computed: true, Validators: checks, MarkdownDescription: description,
-		PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
+		PlanModifiers: []planmodifier.Int64{int64planmodifier.UseNonNullStateForUnknown()},
 	}
 }
 

@@ -87,7 +87,7 @@ func httpFrom(text *string, prior *httpModel, diags *diag.Diagnostics) *httpMode
 	return &httpModel{
 		AuthType:           textFrom(c.AuthType, prior.AuthType),
 		Methods:            setFrom(c.Methods, prior.Methods),
-		DisableURLInternet: types.BoolValue(c.DisableURLInternet != nil && *c.DisableURLInternet),
+		DisableURLInternet: types.BoolValue(orZero(c.DisableURLInternet)),
 		CORS:               corsFrom(c.CORS, prior.CORS),
 	}
 }
@@ -108,8 +108,8 @@ func corsFrom(c *fcapi.CORS, prior *corsModel) *corsModel {
 		AllowMethods:     setFrom(c.AllowMethods, prior.AllowMethods),
 		AllowHeaders:     setFrom(c.AllowHeaders, prior.AllowHeaders),
 		ExposeHeaders:    setFrom(c.ExposeHeaders, prior.ExposeHeaders),
-		AllowCredentials: boolFrom(c.AllowCredentials, prior.AllowCredentials),
-		MaxAge:           intFrom(c.MaxAge, prior.MaxAge),
+		AllowCredentials: types.BoolValue(orZero(c.AllowCredentials)),
+		MaxAge:           types.Int64Value(orZero(c.MaxAge)),
 	}
 }
 

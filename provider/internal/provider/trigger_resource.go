@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -136,7 +137,7 @@ func (r *triggerResource) Read(ctx context.Context, req resource.ReadRequest, re
 	// The framework wants the identity even of a trigger that is gone.
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, triggerIdentity{m.FunctionName, m.TriggerName})...)
 	t, err := client.Trigger(ctx, m.FunctionName.ValueString(), m.TriggerName.ValueString())
-	if fcapi.Is(err, fcapi.ErrNotFound) {
+	if errors.Is(err, fcapi.ErrNotFound) {
 		resp.State.RemoveResource(ctx)
 		return
 	}
@@ -201,7 +202,7 @@ func (r *triggerResource) ImportState(ctx context.Context, req resource.ImportSt
 // triggerFailed reports an error, on the attribute it is about if that shows.
 func triggerFailed(err error, verb string, config path.Path, diags *diag.Diagnostics) {
 	summary, detail := fmt.Sprintf("Could not %s the trigger", verb), capitalize(err.Error())+"."
-	if fcapi.Is(err, fcapi.ErrExists) {
+	if errors.Is(err, fcapi.ErrExists) {
 		diags.AddAttributeError(path.Root("trigger_name"), summary,
 			detail+" To manage the trigger that is there, import it: terraform import <address> <function name>:<trigger name>.")
 		return

@@ -57,6 +57,22 @@ func boolFrom(server *bool, prior types.Bool) types.Bool {
 	return types.BoolPointerValue(server)
 }
 
+// orZero is for what is zero where the server leaves it out.
+func orZero[T any](server *T) (zero T) {
+	if server == nil {
+		return zero
+	}
+	return *server
+}
+
+// defaultedFrom is a setting that has its default where the server leaves it out.
+func defaultedFrom(server *string, standard string) types.String {
+	if server == nil || *server == "" {
+		return types.StringValue(standard)
+	}
+	return types.StringValue(*server)
+}
+
 func listFrom(server []string, prior types.List) types.List {
 	if len(server) == 0 && (prior.IsNull() || prior.IsUnknown()) {
 		return types.ListNull(types.StringType)
