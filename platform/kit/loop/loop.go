@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Every calls work once every d until ctx is done, and then returns nil. A call that
-// takes longer than d delays the next one.
+// Every calls work now and then once every d until ctx is done, and returns nil. A call
+// that takes longer than d delays the next one.
 func Every(ctx context.Context, d time.Duration, work func(context.Context)) error {
 	t := time.NewTicker(d)
 	defer t.Stop()
 	for {
+		work(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
-			work(ctx)
 		}
 	}
 }

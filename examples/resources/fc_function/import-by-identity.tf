@@ -1,0 +1,6 @@
+import {
+  to = fc_function.hello
+  identity = {
+    function_name = "hello"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = fc_function.hello
+  id = "hello"
+}

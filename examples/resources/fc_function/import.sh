@@ -1,0 +1,1 @@
+terraform import fc_function.hello hello

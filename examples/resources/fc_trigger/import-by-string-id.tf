@@ -1,0 +1,4 @@
+import {
+  to = fc_trigger.web
+  id = "web:http"
+}

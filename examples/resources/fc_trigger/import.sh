@@ -1,0 +1,2 @@
+# <function name>:<trigger name>
+terraform import fc_trigger.web web:http
