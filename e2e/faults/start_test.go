@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,7 +25,13 @@ func refused(t *testing.T, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	said, err := exec.CommandContext(ctx, harness.Binary(t), append([]string{"standalone"}, args...)...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, harness.Binary(t), append([]string{"standalone"}, args...)...)
+	return refusedCommand(t, cmd)
+}
+
+func refusedCommand(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	said, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
 		t.Errorf("ended with %v, want exit code 1", err)
@@ -111,22 +118,14 @@ func TestADirectoryOfANewerRelease(t *testing.T) {
 	}
 }
 
-func TestADirectoryThatCannotBeWritten(t *testing.T) {
+func TestADirectoryThatCannotBeUsed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	locked := filepath.Join(t.TempDir(), "locked")
-	if err := os.Mkdir(locked, 0o500); err != nil {
-		t.Fatal(err)
-	}
-	for name, dir := range map[string]string{"is a file": file, "is below a file": filepath.Join(file, "data"), "is not ours": locked, "is below one that is not ours": filepath.Join(locked, "data")} {
+	for name, dir := range map[string]string{"is a file": file, "is below a file": filepath.Join(file, "data")} {
 		t.Run(name, func(t *testing.T) {
-			if os.Geteuid() == 0 && strings.HasPrefix(dir, locked) {
-				t.Skip("root may write everywhere")
-			}
-			line := refused(t, "--data-dir", dir, "--listen", "127.0.0.1:0")
-			if !strings.Contains(line, dir) {
+			if line := refused(t, "--data-dir", dir, "--listen", "127.0.0.1:0"); !strings.Contains(line, dir) {
 				t.Errorf("the line does not name the directory: %s", line)
 			}
 		})
@@ -134,6 +133,51 @@ func TestADirectoryThatCannotBeWritten(t *testing.T) {
 	if content, err := os.ReadFile(file); err != nil || string(content) != "mine" {
 		t.Errorf("the file is %q (%v)", content, err)
 	}
+}
+
+func TestADirectoryThatCannotBeWritten(t *testing.T) {
+	open := t.TempDir() // may be entered by the user that the platform runs as
+	locked := filepath.Join(open, "locked")
+	if err := os.Mkdir(locked, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	bin := harness.Binary(t)
+	for name, dir := range map[string]string{"is not ours": locked, "is below one that is not ours": filepath.Join(locked, "data")} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), bin, "standalone", "--data-dir", dir, "--listen", "127.0.0.1:0")
+			if os.Geteuid() == 0 { // root may write everywhere, so it has to be somebody else
+				cmd.Path = asNobody(t, cmd, bin, open)
+			}
+			if line := refusedCommand(t, cmd); !strings.Contains(line, dir) {
+				t.Errorf("the line does not name the directory: %s", line)
+			}
+			if left, err := os.ReadDir(locked); err != nil || len(left) > 0 {
+				t.Errorf("%d entries are left in it (%v)", len(left), err)
+			}
+		})
+	}
+}
+
+// asNobody makes cmd run as a user without rights, with a copy of the binary which that
+// user can reach. It returns the copy's path.
+func asNobody(t *testing.T, cmd *exec.Cmd, bin, dir string) string {
+	t.Helper()
+	for at := dir; at != os.TempDir() && at != "/"; at = filepath.Dir(at) {
+		if err := os.Chmod(at, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	content, err := os.ReadFile(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(dir, "fc")
+	if err := os.WriteFile(copied, content, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	cmd.Dir = dir
+	return copied
 }
 
 func TestKeysAreForTheirOwnerAlone(t *testing.T) {

@@ -75,7 +75,9 @@ func TestTheHeadersOfAnAnswer(t *testing.T) {
 
 func TestTheTailOfTheLogIsTheCallsOwn(t *testing.T) {
 	p := harness.Shared(t)
-	f := harness.Create(t, p, harness.Probe(t))
+	in := harness.Probe(t)
+	in.InstanceConcurrency = new(int32(1)) // with more, a line belongs to the call whose id it names
+	f := harness.Create(t, p, in)
 	tail := map[string]string{"x-fc-log-type": "Tail"}
 	for _, text := range []string{"first words", "second words"} {
 		a := harness.Invoke(t, p, f, `{"do":"log","text":"`+text+`"}`, tail)

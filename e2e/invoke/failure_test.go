@@ -113,16 +113,3 @@ func TestAFunctionThatDoesNotComeUp(t *testing.T) {
 		})
 	}
 }
-
-func TestAPortThatNeverOpens(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes as long as the platform waits for a port: left out of -short")
-	}
-	t.Parallel()
-	p := harness.Shared(t)
-	f := probe(t, p, "silent", nil)
-	a := harness.Invoke(t, p, f, "hi", nil)
-	if a.Status != 412 || a.Error.Code != "FunctionNotStarted" || !strings.Contains(a.Error.Message, "9000") {
-		t.Errorf("answers %d %+v", a.Status, a.Error)
-	}
-}

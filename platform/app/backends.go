@@ -25,7 +25,7 @@ func openMetadata(ctx context.Context, u *url.URL, key []byte) (metadata.Store, 
 
 func openCoordination(ctx context.Context, u *url.URL, log *slog.Logger) (coordination.Service, error) {
 	if u.Scheme == "embed" {
-		return etcd.Embed(ctx, u.Path, log)
+		return etcd.Embed(ctx, u.Path, etcd.Options{Log: log})
 	}
 	return nil, fmt.Errorf("coordination: unknown scheme %q", u.Scheme)
 }

@@ -105,7 +105,8 @@ drains and ends; a second one ends at once.`,
 			}
 			ctx, stop := signals(c.Context())
 			defer stop()
-			return runStandalone(ctx, cfg, version, log, c.OutOrStdout())
+			tuneMemory()
+			return runStandalone(ctx, cfg, version, log, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	f := c.Flags()

@@ -10,6 +10,7 @@ import (
 	"github.com/fcstack/fcstack/platform/invoke"
 	"github.com/fcstack/fcstack/platform/module/apicontroller"
 	"github.com/fcstack/fcstack/platform/module/nodeagent"
+	"github.com/fcstack/fcstack/platform/module/nodeagent/bootstrap"
 	"github.com/fcstack/fcstack/platform/module/nodeagent/codecache"
 	"github.com/fcstack/fcstack/platform/module/resourcecontroller"
 	"github.com/fcstack/fcstack/platform/module/resourcemanager"
@@ -19,6 +20,7 @@ import (
 	"net/url"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/fcstack/fcstack/platform/backend/metadata"
@@ -34,7 +36,7 @@ const (
 
 // runStandalone runs everything until ctx is done, then drains. What it prints to out
 // is for the user; the log goes elsewhere.
-func runStandalone(ctx context.Context, cfg Standalone, version string, log *slog.Logger, out io.Writer) (err error) {
+func runStandalone(ctx context.Context, cfg Standalone, version string, log *slog.Logger, out, errOut io.Writer) (err error) {
 	// Ports first, then the directory: whatever is refused, nothing has changed.
 	api, err := listen("--listen", cfg.Listen)
 	if err != nil {
@@ -52,7 +54,7 @@ func runStandalone(ctx context.Context, cfg Standalone, version string, log *slo
 	}
 	defer func() { err = errors.Join(err, data.Close()) }()
 
-	p := &standalone{cfg: cfg, log: log, data: data, health: newHealth(), crew: newCrew(log)}
+	p := &standalone{cfg: cfg, log: log, err: errOut, data: data, health: newHealth(), crew: newCrew(log)}
 	defer p.close()
 	if err := p.open(ctx); err != nil {
 		return err
@@ -105,6 +107,7 @@ func endpointOf(a net.Addr) string {
 type standalone struct {
 	cfg    Standalone
 	log    *slog.Logger
+	err    io.Writer // gets what functions write
 	data   *dataDir
 	health *health
 	crew   *crew
@@ -206,6 +209,10 @@ func (p *standalone) newAgent() (*nodeagent.Agent, error) {
 	if p.code, err = codecache.Open(codecache.Config{Dir: p.data.file("code"), Log: log}, p.objects); err != nil {
 		return nil, err
 	}
+	runtimes, err := bootstrap.New(bootstrap.Config{Dir: p.data.file("bootstrap"), Path: os.Getenv("PATH"), Log: log})
+	if err != nil {
+		return nil, err
+	}
 	cfg := nodeagent.DefaultConfig()
 	cfg.ID = standaloneNode
 	cfg.Region = p.cfg.Region
@@ -214,8 +221,21 @@ func (p *standalone) newAgent() (*nodeagent.Agent, error) {
 	cfg.MemoryMB = p.cfg.memoryMB()
 	cfg.DrainTimeout = p.cfg.DrainTimeout
 	return nodeagent.New(cfg, nodeagent.Deps{
-		Driver: p.driver, Code: p.code, Inventory: p.manager, Log: log, Registerer: p.health.registry,
+		Driver: p.driver, Code: p.code, Bootstraps: runtimes, Inventory: p.manager, Logs: p.functionLogs(), Log: log, Registerer: p.health.registry,
 	})
+}
+
+// functionLogs is where the lines go that functions write.
+func (p *standalone) functionLogs() func(nodeagent.LogLine) {
+	if p.cfg.FunctionLogs == "off" {
+		return nil
+	}
+	var mu sync.Mutex
+	return func(l nodeagent.LogLine) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(p.err, "[%s] %s\n", l.Version.Function, l.Text)
+	}
 }
 
 // start runs everything. What is started last stops first: the front door.

@@ -133,7 +133,7 @@ func (c *Controller) checkSurroundings(ctx context.Context, pool string, s *api.
 		}
 	}
 	slices.Sort(all)
-	return api.InvalidArgument("runtime", "no node can run %s (its interpreter is not installed); nodes run %s", *s.Runtime, strings.Join(all, ", "))
+	return api.InvalidArgument("runtime", "no node can run %s: none has its interpreter; nodes run %s", *s.Runtime, strings.Join(all, ", "))
 }
 
 func (c *Controller) getFunction(q *request) (any, error) {

@@ -52,8 +52,10 @@ func builtCode(t testing.TB) fc.Package {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if built.dir != "" {
-		os.RemoveAll(built.dir)
+	for _, dir := range []string{built.dir, goBuilt.dir} {
+		if dir != "" {
+			os.RemoveAll(dir)
+		}
 	}
 	os.Exit(code)
 }
@@ -70,6 +72,9 @@ type options struct {
 func openAgent(t testing.TB, o options) *Agent {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(testWriter{t}, nil))
+	if _, bench := t.(*testing.B); bench {
+		log = slog.New(slog.DiscardHandler)
+	}
 	driver, err := process.New(process.Config{NoMounts: o.noMounts, Log: log})
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ type launch struct {
 	command []string // paths as the function is meant to see them
 	env     map[string]string
 	files   []*os.File
+	mounts  []sandbox.Mount // besides code and tmp
 }
 
 // spec describes the sandbox of i. Where the driver cannot show directories elsewhere,
@@ -30,10 +31,10 @@ func (a *Agent) spec(i *instance, l launch, output *os.File) sandbox.Spec {
 	}
 	if a.mounts {
 		s.Dir = "/code"
-		s.Mounts = []sandbox.Mount{
+		s.Mounts = append([]sandbox.Mount{
 			{Source: i.code, Target: "/code", ReadOnly: true},
-			{Source: i.tmp(), Target: "/tmp"},
-		}
+			{Source: i.tmp, Target: "/tmp"},
+		}, l.mounts...)
 		s.Env = a.env(i, l.env, "/code/", "/tmp")
 		return s
 	}
@@ -42,7 +43,7 @@ func (a *Agent) spec(i *instance, l launch, output *os.File) sandbox.Spec {
 	for n, arg := range l.command {
 		s.Command[n] = realPath(arg, i.code)
 	}
-	s.Env = a.env(i, l.env, i.code+"/", i.tmp())
+	s.Env = a.env(i, l.env, i.code+"/", i.tmp)
 	return s
 }
 

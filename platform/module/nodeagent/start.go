@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
+	"github.com/fcstack/fcstack/platform/backend/sandbox"
 	"github.com/fcstack/fcstack/platform/fc"
 	"github.com/fcstack/fcstack/platform/kit/httpx"
+	"github.com/fcstack/fcstack/platform/module/nodeagent/bootstrap"
 	"github.com/fcstack/fcstack/platform/module/nodeagent/goruntime"
 )
 
@@ -45,6 +46,8 @@ func (a *Agent) Start(ctx context.Context, id fc.InstanceID, v *fc.Version) (fc.
 	i.info.StartTook = time.Since(i.info.Started)
 	a.metrics.started(nil, i.info.StartTook)
 	a.table.add(i)
+	a.log.Info("instance started", "function", i.info.Version.String(), "instance", string(id),
+		"runtime", string(v.Runtime), "interpreter", i.interpreter, "took", i.info.StartTook.Round(10*time.Microsecond))
 	go a.tend(i)
 	a.watchHealth(i)
 	return i.info, nil
@@ -67,9 +70,10 @@ func (a *Agent) start(ctx context.Context, i *instance) error {
 	}
 	i.later(release)
 	i.code = dir
-	if err := i.makeDirs(); err != nil {
-		return fmt.Errorf("make directories: %w", err)
+	if i.tmp, err = a.dirs.take(); err != nil {
+		return err
 	}
+	i.later(func() { os.RemoveAll(i.tmp) })
 	switch i.version.Runtime.Kind() {
 	case fc.Custom:
 		err = a.startCustom(ctx, i)
@@ -98,7 +102,7 @@ func (a *Agent) startCustom(ctx context.Context, i *instance) error {
 		command: customCommand(i.version.Custom),
 		env:     map[string]string{"FC_SERVER_PORT": number, "FC_CUSTOM_LISTEN_PORT": number},
 	}
-	if err := a.run(ctx, i, l, ""); err != nil {
+	if err := a.run(ctx, i, l); err != nil {
 		return err
 	}
 	first, err := a.awaitPort(ctx, i, p.number)
@@ -120,7 +124,7 @@ func (a *Agent) startGo(ctx context.Context, i *instance) error {
 		command: []string{"/code/" + i.version.Handler},
 		env:     map[string]string{"FC_RUNTIME_API": api.Addr()},
 	}
-	if err := a.run(ctx, i, l, ""); err != nil {
+	if err := a.run(ctx, i, l); err != nil {
 		return err
 	}
 	late := time.NewTimer(a.cfg.StartTimeout)
@@ -144,23 +148,25 @@ func (a *Agent) startBuiltin(ctx context.Context, i *instance) error {
 	if a.deps.Bootstraps == nil {
 		return fmt.Errorf("runtime %s: %w", i.version.Runtime, fc.ErrUnsupported)
 	}
-	command, interpreter, err := a.deps.Bootstraps.Command(i.version.Runtime)
+	at, shown := bootstrap.Paths{Code: i.code}, []sandbox.Mount(nil)
+	if a.mounts {
+		at = bootstrap.Paths{Code: "/code", Bootstrap: bootstrap.Target}
+		shown = []sandbox.Mount{{Source: a.deps.Bootstraps.Dir(), Target: bootstrap.Target, ReadOnly: true}}
+	}
+	command, err := a.deps.Bootstraps.Command(i.version.Runtime, at)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(a.sockets, string(i.info.ID))
-	if len(path) > maxSocketDir+20 {
-		path = filepath.Join(a.sockets, strconv.FormatInt(time.Now().UnixNano(), 36))
-	}
-	l, file, err := inheritable(path)
+	s, err := a.listen.take()
 	if err != nil {
 		return err
 	}
-	i.later(func() { os.Remove(path) })
-	err = a.run(ctx, i, launch{command: command, files: []*os.File{file}}, interpreter)
+	i.later(s.remove)
+	i.interpreter = a.deps.Bootstraps.Version(i.version.Runtime)
+	err = a.run(ctx, i, launch{command: command, files: []*os.File{s.file}, mounts: shown})
 	// From here on the process alone has the listener: when it goes, so do those that
 	// wait in it.
-	if closeErr := errors.Join(file.Close(), l.Close()); err == nil {
+	if closeErr := s.close(); err == nil {
 		err = closeErr
 	}
 	if err != nil {
@@ -168,27 +174,13 @@ func (a *Agent) startBuiltin(ctx context.Context, i *instance) error {
 	}
 	i.link = newHTTPLink(a, i, func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
+		return d.DialContext(ctx, "unix", s.path)
 	})
 	return nil
 }
 
-// inheritable opens a unix listener and the file that a process inherits it as.
-func inheritable(path string) (*net.UnixListener, *os.File, error) {
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, nil, fmt.Errorf("listen for the runtime: %w", err)
-	}
-	l.SetUnlinkOnClose(false)
-	f, err := l.File()
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("listen for the runtime: %w", err), l.Close(), os.Remove(path))
-	}
-	return l, f, nil
-}
-
 // run starts the process of i.
-func (a *Agent) run(ctx context.Context, i *instance, l launch, interpreter string) error {
+func (a *Agent) run(ctx context.Context, i *instance, l launch) error {
 	output, err := i.log.Pipe()
 	if err != nil {
 		return err
@@ -204,10 +196,6 @@ func (a *Agent) run(ctx context.Context, i *instance, l launch, interpreter stri
 	case err != nil:
 		i.box = nil
 		return err
-	}
-	if interpreter != "" {
-		a.log.Info("runtime started", "function", i.info.Version.String(), "instance", string(i.info.ID),
-			"runtime", string(i.version.Runtime), "interpreter", interpreter)
 	}
 	return nil
 }

@@ -35,11 +35,13 @@ func (f *function) waiting() int {
 }
 
 // instances counts what runs or starts, all versions together. What is on its way out
-// does not count: it would hold up the next version.
+// and what was replaced do not count: they would hold up the next version.
 func (f *function) instances() int {
 	n := 0
 	for _, l := range f.fleets {
-		n += len(l.instances) + len(l.starting)
+		if !l.old {
+			n += len(l.instances) + len(l.starting)
+		}
 	}
 	return n
 }
@@ -64,6 +66,7 @@ type fleet struct {
 	startTook  average
 	calls      time.Time // when a call was last reported to have ended
 	failures   int       // starts failed in a row
+	failedSeq  uint64    // the last waiter that was there when one of those began
 	holdUntil  time.Time // no starts before, unless nothing is up
 	blockUntil time.Time // no starts before at all
 	cached     []fc.NodeID
@@ -94,9 +97,10 @@ func (i *instance) free() int { return i.Concurrency - i.granted }
 type start struct {
 	id    fc.InstanceID
 	began time.Time
-	seq   uint64 // of the last waiter that was there
-	lease fc.Lease
-	gone  bool // its node has already told of its end
+	seq   uint64    // of the last waiter that was there
+	node  fc.NodeID // set before it reaches its node
+	lease fc.Lease  // guarded, unlike the rest: it is renewed
+	gone  bool      // its node has already told of its end
 }
 
 // slot is a right that was granted.

@@ -3,45 +3,77 @@ package etcd
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
 
-// quietLogger passes on what etcd thinks an operator has to know: errors. Its warnings
-// are mostly about a slow disk and come by the hundred.
-func quietLogger(log *slog.Logger) *zap.Logger {
-	return zap.New(&bridge{log: log})
+// harmless are messages of the first seconds of a new server, which looks for the term
+// of its data before it has written any and finds it when it looks again.
+var harmless = map[string]bool{
+	"Failed to detect schema version":  true,
+	"failed to update storage version": true,
 }
 
-// bridge is a zap core that writes to slog.
-type bridge struct{ log *slog.Logger }
-
-func (b *bridge) Enabled(l zapcore.Level) bool {
-	return l >= zapcore.ErrorLevel || b.log.Enabled(context.Background(), slog.LevelDebug) && l >= zapcore.WarnLevel
+// zapTo is a zap logger whose warnings and errors go to log. While quiet holds, only
+// errors do: a server that starts or ends warns of many things that are meant to be so.
+func zapTo(log *slog.Logger, quiet *atomic.Bool) *zap.Logger {
+	return zap.New(bridge{handler: log.Handler(), quiet: quiet})
 }
 
-func (b *bridge) With([]zapcore.Field) zapcore.Core { return b }
+type bridge struct {
+	handler slog.Handler
+	quiet   *atomic.Bool
+}
 
-func (b *bridge) Check(e zapcore.Entry, c *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if b.Enabled(e.Level) {
-		return c.AddCore(e, b)
+func (b bridge) Enabled(level zapcore.Level) bool {
+	if b.quiet.Load() && level < zapcore.ErrorLevel {
+		return false
 	}
-	return c
+	return level >= zapcore.WarnLevel && b.handler.Enabled(context.Background(), slogLevel(level))
 }
 
-func (b *bridge) Write(e zapcore.Entry, fields []zapcore.Field) error {
-	values := zapcore.NewMapObjectEncoder()
+func (b bridge) With(fields []zapcore.Field) zapcore.Core {
+	b.handler = b.handler.WithAttrs(attrs(fields))
+	return b
+}
+
+func (b bridge) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if b.Enabled(e.Level) && !harmless[e.Message] {
+		return checked.AddCore(e, b)
+	}
+	return checked
+}
+
+func (b bridge) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	r := slog.NewRecord(e.Time, slogLevel(e.Level), "etcd: "+e.Message, 0)
+	r.AddAttrs(attrs(fields)...)
+	return b.handler.Handle(context.Background(), r)
+}
+
+func (b bridge) Sync() error { return nil }
+
+func slogLevel(level zapcore.Level) slog.Level {
+	switch {
+	case level >= zapcore.ErrorLevel:
+		return slog.LevelError
+	case level == zapcore.WarnLevel:
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
+}
+
+func attrs(fields []zapcore.Field) []slog.Attr {
+	m := zapcore.NewMapObjectEncoder()
 	for _, f := range fields {
-		f.AddTo(values)
+		f.AddTo(m)
 	}
-	level := slog.LevelDebug
-	// In a fresh directory the storage version is written at the second try.
-	if e.Level >= zapcore.ErrorLevel && e.Message != "failed to update storage version" {
-		level = slog.LevelError
+	list := make([]slog.Attr, 0, len(fields))
+	for _, f := range fields {
+		if v, ok := m.Fields[f.Key]; ok {
+			list = append(list, slog.Any(f.Key, v))
+		}
 	}
-	b.log.Log(context.Background(), level, "etcd: "+e.Message, "fields", values.Fields)
-	return nil
+	return list
 }
-
-func (b *bridge) Sync() error { return nil }

@@ -1,4 +1,5 @@
-// A function for tests: a web server on FC_SERVER_PORT that does what it is told. Event
+// A function for tests: a web server on FC_SERVER_PORT, or on the listener it inherits as
+// descriptor 3, that does what it is told. Event
 // calls carry a verb and an argument, HTTP calls say it by their path.
 package main
 
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -48,6 +50,13 @@ func main() {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	})
+	if port == "" { // started like a built-in runtime: the listener is inherited
+		l, err := net.FileListener(os.NewFile(3, "listener"))
+		if err != nil {
+			log.Fatal(err)
+		}
+		log.Fatal(http.Serve(l, nil))
+	}
 	log.Fatal(http.ListenAndServe(":"+port, nil))
 }
 
