@@ -47,10 +47,7 @@ type Answer struct {
 }
 
 // Close gives up what was not read of the answer.
-func (a *Answer) Close() error {
-	a.once.Do(func() { close(a.done) })
-	return nil
-}
+func (a *Answer) Close() { a.once.Do(func() { close(a.done) }) }
 
 type result struct {
 	answer *Answer
