@@ -46,7 +46,10 @@ func Embed(ctx context.Context, dir string, o Options) (*Service, error) {
 // forgetTheDead ends the leases that are left from earlier: nobody else uses this
 // server, so their holders are gone.
 func (s *Service) forgetTheDead(ctx context.Context) error {
-	bounded, cancel := s.within(ctx)
+	bounded, cancel, err := s.within(ctx)
+	if err != nil {
+		return s.failed(ctx, "list leases", err)
+	}
 	defer cancel()
 	old, err := s.client.Leases(bounded)
 	if err != nil {
