@@ -19,7 +19,7 @@ const (
 	// held is how much of an event call's answer waits for its end, so that the
 	// duration and the log in its head are right.
 	held  = 256 << 10
-	small = 32 << 10
+	small = 64 << 10
 
 	// exitSoon is how long a connection that broke waits for the news that the
 	// process ended.
@@ -160,12 +160,11 @@ func (c *call) stream(ctx context.Context, r *reply, b []byte) error {
 		c.agent.abandon(c.inst)
 		return c.left(ctx, err)
 	}
-	return c.pass(ctx, r, nil)
+	return c.pass(ctx, r)
 }
 
-// pass writes what comes out of r as it comes. With buffered, what was written is
-// flushed whenever no more is at hand.
-func (c *call) pass(ctx context.Context, r io.Reader, buffered func() int) error {
+// pass writes what comes out of r as it comes.
+func (c *call) pass(ctx context.Context, r io.Reader) error {
 	buf := smallBuffers.Get().(*[small]byte)
 	defer smallBuffers.Put(buf)
 	for {
@@ -181,10 +180,6 @@ func (c *call) pass(ctx context.Context, r io.Reader, buffered func() int) error
 			return nil
 		case err != nil:
 			return c.brokenOff(ctx, err)
-		}
-		// Two bytes may be the end of a chunk whose successor has yet to come.
-		if buffered != nil && buffered() <= 2 {
-			c.out.Flush()
 		}
 	}
 }

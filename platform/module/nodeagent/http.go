@@ -42,10 +42,10 @@ func (c *call) http(ctx context.Context) error {
 		return c.upgrade(ctx, upgrader, resp, h)
 	}
 	c.out.Begin(h)
-	if h.Size < 0 {
-		return c.pass(ctx, resp, resp.Buffered)
+	if h.Size != 0 {
+		resp.BeforeWait(c.out.Flush)
 	}
-	return c.pass(ctx, resp, nil)
+	return c.pass(ctx, resp)
 }
 
 // dropped are the fields of a client that are the platform's to set.
