@@ -78,12 +78,12 @@ func (a *Agent) Call(ctx context.Context, id fc.InstanceID, in *fc.Invocation, o
 	}
 	defer i.gate.leave()
 	c := &call{agent: a, inst: i, in: in, out: out, began: time.Now()}
-	if i.sole {
-		i.log.Calling(in.RequestID)
-	}
 	if in.Tail {
 		c.capture = i.log.Capture(in.RequestID)
 		defer c.capture.Close()
+	}
+	if i.sole {
+		i.log.Calling(in.RequestID)
 	}
 	if in.Kind == fc.HTTPCall {
 		return c.http(ctx)

@@ -12,6 +12,8 @@ import (
 const (
 	maxLine = 32 << 10 // longer lines are cut into several
 	tailLen = 4 << 10  // of a call's log and of all of it
+
+	drainFirst = 5 * time.Millisecond // for lines written before a captured call
 )
 
 // Sink takes lines, without their ends. text is valid during the call; request is the
@@ -49,8 +51,12 @@ func (l *Log) Tail() []byte {
 	return l.all.with(l.partial)
 }
 
-// Capture collects the end of one call's log, from now on. It must be Closed.
+// Capture collects the end of one call's log, from now on: what was written before is
+// read first. It must be Closed.
 func (l *Log) Capture(request string) *Capture {
+	if l.pipe != nil {
+		l.pipe.drained(time.Now().Add(drainFirst))
+	}
 	c := &Capture{log: l, request: request, ended: make(chan struct{})}
 	l.mu.Lock()
 	l.captures = append(l.captures, c)
