@@ -34,6 +34,7 @@ type request struct {
 	sig    *api.Signature
 	params [2]string // of the path
 	query  url.Values
+	body   body // unless the operation carries code
 }
 
 // operations are the operations of the API that this release builds. InvokeFunction is
@@ -136,7 +137,14 @@ func (c *Controller) manage(x *exchange, sig *api.Signature, key *fc.AccessKey, 
 	if err != nil {
 		return api.InvalidArgument("query", "%v", err)
 	}
-	answer, err := handle(&request{Request: x.r, id: x.id, key: key, sig: sig, params: m.Params, query: query})
+	q := &request{Request: x.r, id: x.id, key: key, sig: sig, params: m.Params, query: query}
+	defer q.body.close()
+	if !carriesCode(m.Operation) {
+		if err := q.body.read(x.r.Body, x.r.ContentLength, maxDocument, sig, c.cfg.TempDir); err != nil {
+			return err
+		}
+	}
+	answer, err := handle(q)
 	if err != nil {
 		return err
 	}
@@ -144,18 +152,18 @@ func (c *Controller) manage(x *exchange, sig *api.Signature, key *fc.AccessKey, 
 	return writeJSON(x.w, x.id, answer)
 }
 
-// decode reads the whole body of a request, checks it against the signature and
-// decodes it into v. An empty body leaves v as it is.
+// carriesCode tells the operations whose body may hold a package; they read it
+// themselves, as a stream.
+func carriesCode(op *api.Operation) bool {
+	return op.Name == "CreateFunction" || op.Name == "UpdateFunction"
+}
+
+// decode decodes the body into v. An empty one leaves v as it is.
 func (q *request) decode(v any) error {
-	var b body
-	defer b.close()
-	if err := b.read(q.Body, q.ContentLength, maxDocument, q.sig, ""); err != nil {
-		return err
-	}
-	if b.size == 0 {
+	if q.body.size == 0 {
 		return nil
 	}
-	return api.Decode(*b.buf, v)
+	return api.Decode(*q.body.buf, v)
 }
 
 // subdomain finds the first label of a host that belongs to HTTP triggers.

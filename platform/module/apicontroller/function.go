@@ -83,7 +83,7 @@ func (q *request) decodeWithCode(in any, settings *api.FunctionSettings, pkg *st
 	if q.ContentLength > 2*api.MaxZipFile {
 		return errTooLarge(2 * api.MaxZipFile)
 	}
-	rest, size, err := takeZip(q.sig.Body(io.LimitReader(q.Body, 2*api.MaxZipFile)), pkg)
+	rest, size, err := takeZip(q.sig.Body(io.LimitReader(q.Request.Body, 2*api.MaxZipFile)), pkg)
 	if err != nil {
 		return err
 	}
