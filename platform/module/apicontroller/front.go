@@ -9,6 +9,7 @@ import (
 
 	"github.com/fcstack/fcstack/platform/api"
 	"github.com/fcstack/fcstack/platform/fc"
+	"github.com/fcstack/fcstack/platform/module/apicontroller/intake"
 )
 
 // Names of what is answered beside the API's operations, for logs and metrics.
@@ -34,7 +35,7 @@ type request struct {
 	sig    *api.Signature
 	params [2]string // of the path
 	query  url.Values
-	body   body // unless the operation carries code
+	body   intake.Body // unless the operation carries code
 }
 
 // operations are the operations of the API that this release builds. InvokeFunction is
@@ -138,9 +139,9 @@ func (c *Controller) manage(x *exchange, sig *api.Signature, key *fc.AccessKey, 
 		return api.InvalidArgument("query", "%v", err)
 	}
 	q := &request{Request: x.r, id: x.id, key: key, sig: sig, params: m.Params, query: query}
-	defer q.body.close()
+	defer q.body.Close()
 	if !carriesCode(m.Operation) {
-		if err := q.body.read(x.r.Body, x.r.ContentLength, maxDocument, sig, c.cfg.TempDir); err != nil {
+		if err := c.take(&q.body, x.r, sig, intake.MaxDocument); err != nil {
 			return err
 		}
 	}
@@ -158,12 +159,21 @@ func carriesCode(op *api.Operation) bool {
 	return op.Name == "CreateFunction" || op.Name == "UpdateFunction"
 }
 
+// take reads the whole body of a request and compares it with its signature.
+func (c *Controller) take(b *intake.Body, r *http.Request, sig *api.Signature, limit int64) error {
+	return b.Take(r.Body, r.ContentLength, sig, intake.Bounds{Limit: limit, TempDir: c.cfg.TempDir})
+}
+
 // decode decodes the body into v. An empty one leaves v as it is.
 func (q *request) decode(v any) error {
-	if q.body.size == 0 {
+	if q.body.Size() == 0 {
 		return nil
 	}
-	return api.Decode(*q.body.buf, v)
+	content, err := q.body.Bytes()
+	if err != nil {
+		return fmt.Errorf("read body: %w", err)
+	}
+	return api.Decode(content, v)
 }
 
 // subdomain finds the first label of a host that belongs to HTTP triggers.

@@ -258,34 +258,6 @@ func TestADatabaseThatIsDown(t *testing.T) {
 	}
 }
 
-func TestNoncesAreBounded(t *testing.T) {
-	n := newNonces(nonceShards * 100)
-	start := time.Now()
-	for i := range 100_000 {
-		n.fresh("k", time.Duration(i).String(), start.Add(time.Duration(i)*10*time.Millisecond))
-	}
-	total := 0
-	for i := range n.shards {
-		total += n.shards[i].count
-	}
-	if total > nonceShards*101 {
-		t.Errorf("%d nonces are held", total)
-	}
-	if n.fresh("k", time.Duration(0).String(), start) {
-		t.Error("a request as old as those forgotten was taken for new")
-	}
-	if !n.fresh("k", "one more", start.Add(2000*time.Second)) {
-		t.Error("a new request was refused")
-	}
-	n.expire(start.Add(time.Hour))
-	for i := range n.shards {
-		if n.shards[i].count != 0 {
-			t.Error("what is too old was not forgotten")
-			break
-		}
-	}
-}
-
 func TestRequestIDsLookRight(t *testing.T) {
 	id := newRequestID(time.Unix(0x64e70cf1, 0))
 	if len(id) != 35 || !strings.HasPrefix(id, "1-64e70cf1-") || id == newRequestID(time.Unix(0x64e70cf1, 0)) {
