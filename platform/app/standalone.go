@@ -62,6 +62,10 @@ func runStandalone(ctx context.Context, cfg Standalone, version string, log *slo
 	if err := p.build(api.Addr()); err != nil {
 		return err
 	}
+	// Who asks an empty view takes every function for deleted.
+	if err := p.view.Load(ctx); err != nil {
+		return err
+	}
 	p.start(api, probes)
 	defer p.crew.stop()
 	if err := p.awaitReady(ctx); err != nil {

@@ -48,6 +48,7 @@ func command(ctx context.Context, args []string) (err error) {
 	flags.StringVar(&d.fc, "fc", "bin/fc", "the fc `binary`")
 	flags.StringVar(&d.provider, "provider", "bin/terraform-provider-fc", "the provider's `binary`")
 	flags.StringVar(&d.cli, "cli", "terraform", "the terraform or tofu `command`")
+	flags.StringVar(&d.stack, "stack", "examples/stacks/hello", "`folder` of the stack to deploy")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -42,13 +42,36 @@ func (d *demo) newTerraform() (*terraform, error) {
 	return &terraform{cli: d.cli, dir: filepath.Join(source, d.stack), env: env, out: d.out}, nil
 }
 
-// run runs one subcommand and shows what it says. An interruption reaches the CLI as
-// one, so that it ends in order.
+// run runs one subcommand and shows what it says as it says it.
 func (t *terraform) run(ctx context.Context, args ...string) error {
+	return t.runTo(ctx, &indented{out: t.out}, args)
+}
+
+// plan makes a plan and shows what it comes to. Its details are long, and applying it
+// tells them again.
+func (t *terraform) plan(ctx context.Context, args ...string) error {
+	return t.brief(ctx, append([]string{"plan", "-input=false", "-no-color"}, args...)...)
+}
+
+// brief runs one subcommand and shows the outcome alone, or everything if it fails.
+func (t *terraform) brief(ctx context.Context, args ...string) error {
+	var said bytes.Buffer
+	err := t.runTo(ctx, &said, args)
+	lines := &indented{out: t.out}
+	for line := range strings.Lines(said.String()) {
+		if err != nil || strings.HasPrefix(line, "Plan:") || strings.HasPrefix(line, "No changes.") || strings.Contains(line, "successfully initialized") {
+			_, _ = io.WriteString(lines, line) // it has no error
+		}
+	}
+	return err
+}
+
+// runTo runs one subcommand. An interruption reaches the CLI as one, so that it ends in
+// order.
+func (t *terraform) runTo(ctx context.Context, out io.Writer, args []string) error {
 	cmd := exec.CommandContext(ctx, t.cli, append([]string{"-chdir=" + t.dir}, args...)...)
 	cmd.Env = t.env
-	lines := &indented{out: t.out}
-	cmd.Stdout, cmd.Stderr = lines, lines
+	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 20 * time.Second
@@ -90,14 +113,17 @@ func (d *demo) deploy(ctx context.Context) (err error) {
 	if err := d.prepare(ctx); err != nil {
 		return err
 	}
-	if err := d.terraform.run(ctx, "init", "-input=false", "-no-color"); err != nil {
+	if err := d.terraform.brief(ctx, "init", "-input=false", "-no-color"); err != nil {
 		return err
 	}
-	return d.terraform.run(ctx, "apply", "-auto-approve", "-input=false", "-no-color")
+	if err := d.terraform.plan(ctx, "-out=first.plan"); err != nil {
+		return err
+	}
+	return d.terraform.run(ctx, "apply", "-input=false", "-no-color", "first.plan")
 }
 
 func (d *demo) planAgain(ctx context.Context) error {
-	err := d.terraform.run(ctx, "plan", "-detailed-exitcode", "-input=false", "-no-color")
+	err := d.terraform.plan(ctx, "-detailed-exitcode")
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 2 {
 		return errors.New("the second plan is not empty")
@@ -106,7 +132,10 @@ func (d *demo) planAgain(ctx context.Context) error {
 }
 
 func (d *demo) destroy(ctx context.Context) error {
-	if err := d.terraform.run(ctx, "destroy", "-auto-approve", "-input=false", "-no-color"); err != nil {
+	if err := d.terraform.plan(ctx, "-destroy", "-out=last.plan"); err != nil {
+		return err
+	}
+	if err := d.terraform.run(ctx, "apply", "-input=false", "-no-color", "last.plan"); err != nil {
 		return err
 	}
 	left, err := d.functions()

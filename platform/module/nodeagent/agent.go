@@ -96,8 +96,8 @@ func New(cfg Config, deps Deps) (*Agent, error) {
 	if err := a.makeDirs(); err != nil {
 		return nil, err
 	}
-	a.dirs = newSpares(a.makeDir, func(dir string) { os.Remove(dir) })
-	a.listen = newSpares(a.makeSocket, func(s *socket) { s.close(); s.remove() })
+	a.dirs = newSpares(a.makeDir, func(dir string) { os.RemoveAll(dir) })
+	a.listen = newSpares(a.makeSocket, func(s *socket) { _ = s.close(); s.remove() })
 	a.ports = newPorts(cfg.FirstPort, cfg.LastPort)
 	if first, last, ok := ephemeralRange(); ok && first <= cfg.LastPort && last >= cfg.FirstPort {
 		a.log.Warn("ports of functions overlap those of outgoing connections",

@@ -129,4 +129,4 @@ func (a *Agent) makeSocket() (*socket, error) {
 func (s *socket) close() error { return errors.Join(s.file.Close(), s.listener.Close()) }
 
 // remove takes its name away.
-func (s *socket) remove() { os.Remove(s.path) }
+func (s *socket) remove() { os.RemoveAll(s.path) }

@@ -64,6 +64,7 @@ type fleet struct {
 
 	service    average
 	startTook  average
+	upSince    time.Time // when it last had no instance before
 	calls      time.Time // when a call was last reported to have ended
 	failures   int       // starts failed in a row
 	failedSeq  uint64    // the last waiter that was there when one of those began
@@ -211,6 +212,16 @@ func (l *fleet) expire(now time.Time, grace time.Duration) {
 	}
 }
 
+// join puts i among those that take calls.
+func (l *fleet) join(i *instance, now time.Time) {
+	if len(l.instances) == 0 {
+		l.upSince = now
+	}
+	l.instances = append(l.instances, i)
+	l.used = now
+	l.onNode(i.Node)
+}
+
 // leave takes i out of those that take calls; its slots are void.
 func (l *fleet) leave(i *instance) {
 	for n, j := range l.instances {
@@ -280,6 +291,9 @@ func (l *fleet) demand(now time.Time, room int, cfg Config) demand {
 	if d.Waiting == 0 || d.Start == 0 {
 		return d
 	}
+	// What is still to be started after the first wave can wait for the first report.
+	const learnFor = 50 * time.Millisecond
+	d.Learning = d.Service == 0 && d.Running > 0 && now.Sub(l.upSince) < min(d.Start, learnFor)
 	// An estimate that no call has confirmed while others wait is worth nothing.
 	if d.Running > 0 && now.Sub(l.calls) > max(2*time.Second, 2*d.Start) && now.Sub(l.oldest()) > d.Start {
 		d.Service = 0

@@ -255,9 +255,7 @@ func (c *Controller) adopt(in fc.Instance) {
 	if in.StartTook > 0 && l.startTook.value == 0 {
 		l.startTook.add(in.StartTook, 1)
 	}
-	l.instances = append(l.instances, &instance{Instance: in, used: now, seen: now})
-	l.onNode(in.Node)
-	l.used = now
+	l.join(&instance{Instance: in, used: now, seen: now}, now)
 	c.log.Info("instance adopted", "function", l.ref.String(), "instance", in.ID, "node", in.Node)
 	c.turnover(f, l, now)
 }

@@ -144,7 +144,6 @@ func (c *Controller) started(f *function, l *fleet, st *start, in fc.Instance) {
 	in.Concurrency = max(in.Concurrency, 1)
 	i := &instance{Instance: in, lease: st.lease, used: now, seen: now}
 	l.startTook.add(took, 1)
-	l.onNode(in.Node)
 	switch {
 	case st.gone:
 		c.leases.giveBack(st.lease)
@@ -152,8 +151,8 @@ func (c *Controller) started(f *function, l *fleet, st *start, in fc.Instance) {
 	case l.old || c.ended.Load():
 		c.stop(f, l, i, "its version was replaced")
 	default:
-		l.failures, l.used = 0, now
-		l.instances = append(l.instances, i)
+		l.failures = 0
+		l.join(i, now)
 		c.turnover(f, l, now)
 	}
 }
