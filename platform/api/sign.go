@@ -36,9 +36,9 @@ type Signature struct {
 	ContentMD5    string // as received; empty: the body's MD5 is not signed
 	SecurityToken string
 
-	// Trigger says that the request goes to an HTTP trigger. The FC scheme signs
-	// the query only then.
-	Trigger bool
+	// The request goes to an HTTP trigger. The FC scheme signs the query only then,
+	// and clients of ACS3 sign no more than its date.
+	Trigger bool // set by ParseTriggerSignature
 
 	req           *http.Request
 	signedHeaders string
@@ -48,24 +48,39 @@ type Signature struct {
 // ParseSignature reads the Authorization header and the headers that belong to
 // it. It answers an *Error when one is absent or malformed. The signature keeps
 // the request: verify it before changing the request's headers or URL.
-func ParseSignature(r *http.Request) (*Signature, error) {
+func ParseSignature(r *http.Request) (*Signature, error) { return parseSignature(r, false) }
+
+// ParseTriggerSignature is ParseSignature for a request to an HTTP trigger.
+func ParseTriggerSignature(r *http.Request) (*Signature, error) { return parseSignature(r, true) }
+
+func parseSignature(r *http.Request, trigger bool) (s *Signature, err error) {
 	auth := first(r.Header, "Authorization")
 	switch {
 	case auth == "":
 		return nil, Errorf(CodeSignatureNotMatch, "the request is not signed: header Authorization is absent")
 	case strings.HasPrefix(auth, acs3Prefix):
-		return parseACS3(r, auth[len(acs3Prefix):])
+		s, err = parseACS3(r, auth[len(acs3Prefix):], trigger)
 	case strings.HasPrefix(auth, roaPrefix):
-		return parseROA(r, auth[len(roaPrefix):])
+		s, err = parseROA(r, auth[len(roaPrefix):])
 	case strings.HasPrefix(auth, fcPrefix):
-		return parseFC(r, auth[len(fcPrefix):])
+		s, err = parseFC(r, auth[len(fcPrefix):])
+	default:
+		return nil, errScheme(auth)
 	}
+	if err != nil {
+		return nil, err
+	}
+	s.Trigger = trigger
+	return s, nil
+}
+
+func errScheme(auth string) error {
 	scheme, _, _ := strings.Cut(auth, " ")
 	const shown = 32
 	if len(scheme) > shown {
 		scheme = scheme[:shown]
 	}
-	return nil, Errorf(CodeSignatureNotMatch, "unknown signature scheme %q, one of ACS3-HMAC-SHA256, acs, FC is expected", scheme)
+	return Errorf(CodeSignatureNotMatch, "unknown signature scheme %q, one of ACS3-HMAC-SHA256, acs, FC is expected", scheme)
 }
 
 // Verify rebuilds the signature with the access key's secret from what was

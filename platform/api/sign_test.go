@@ -176,11 +176,10 @@ func TestEverySchemeVerifiesWhatItSigned(t *testing.T) {
 			r := httptest.NewRequest("PUT", target, nil)
 			r.Header.Set("Content-Type", "application/json")
 			Sign(r, Credentials{testKey, testSecret, "T"}, SignOptions{Scheme: scheme, Action: "X", Trigger: true})
-			s, err := ParseSignature(r)
+			s, err := ParseTriggerSignature(r)
 			if err != nil {
 				t.Fatalf("scheme %d %s: %v", scheme, target, err)
 			}
-			s.Trigger = true
 			if err := s.Verify(testSecret); err != nil {
 				t.Errorf("scheme %d %s: %v", scheme, target, err)
 			}
@@ -230,6 +229,40 @@ func TestContentMD5InBothForms(t *testing.T) {
 		}
 		wantCode(t, s.CheckBody([]byte("other")), CodeSignatureNotMatch)
 	}
+}
+
+func TestTriggersTakeWhatTheSamplesSign(t *testing.T) {
+	for _, hash := range []string{"", emptySHA256} {
+		r := httptest.NewRequest("POST", "/hello?a=1", strings.NewReader("body"))
+		r.Header.Set("X-Acs-Date", "2026-01-02T03:04:05Z")
+		r.Header.Set("X-Acs-Security-Token", "")
+		const signed = "x-acs-date;x-acs-security-token"
+		sig, _ := acs3Signature(r, signed, hash, testSecret)
+		r.Header.Set("Authorization", "ACS3-HMAC-SHA256 Credential=AKID,SignedHeaders="+signed+",Signature="+string(sig[:]))
+		s, err := ParseTriggerSignature(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Verify(testSecret); err != nil {
+			t.Error(err)
+		}
+		if err := s.CheckBody([]byte("body")); err != nil {
+			t.Errorf("the body is not signed: %v", err)
+		}
+		_, err = ParseSignature(r)
+		wantCode(t, err, CodeMissingRequiredHeader)
+
+		r.URL.RawQuery = "a=2"
+		wantCode(t, s.Verify(testSecret), CodeSignatureNotMatch)
+		r.Header.Set("X-Acs-More", "1")
+		_, err = ParseTriggerSignature(r)
+		wantCode(t, err, CodeSignatureNotMatch)
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("X-Acs-Date", "2026-01-02T03:04:05Z")
+	r.Header.Set("Authorization", "ACS3-HMAC-SHA256 Credential=AKID,SignedHeaders=host,Signature=x")
+	_, err := ParseTriggerSignature(r)
+	wantCode(t, err, CodeSignatureNotMatch)
 }
 
 func TestVerifyAllocatesLittle(t *testing.T) {

@@ -62,6 +62,10 @@ func runStandalone(ctx context.Context, cfg Standalone, version string, log *slo
 	if err := p.build(api.Addr()); err != nil {
 		return err
 	}
+	// Who asks an empty view takes every function for deleted.
+	if err := p.view.Load(ctx); err != nil {
+		return err
+	}
 	p.start(api, probes)
 	defer p.crew.stop()
 	if err := p.awaitReady(ctx); err != nil {
@@ -209,7 +213,7 @@ func (p *standalone) newAgent() (*nodeagent.Agent, error) {
 	if p.code, err = codecache.Open(codecache.Config{Dir: p.data.file("code"), Log: log}, p.objects); err != nil {
 		return nil, err
 	}
-	runtimes, err := bootstrap.New(bootstrap.Config{Dir: p.data.file("bootstrap"), Log: log})
+	runtimes, err := bootstrap.New(bootstrap.Config{Dir: p.data.file("bootstrap"), Path: os.Getenv("PATH"), Log: log})
 	if err != nil {
 		return nil, err
 	}

@@ -28,13 +28,6 @@ run "a_function_is_deployed" {
   }
 }
 
-run "a_second_apply_changes_nothing" {
-  assert {
-    condition     = output.code_checksum == run.a_function_is_deployed.code_checksum
-    error_message = "The code is another one."
-  }
-}
-
 run "settings_are_changed_in_place" {
   variables {
     memory_size           = 1024
@@ -49,15 +42,20 @@ run "settings_are_changed_in_place" {
   }
 
   assert {
-    condition     = output.memory_size == 1024 && output.cpu == 0.7 && output.arn == run.a_function_is_deployed.arn
+    condition     = output.memory_size == 1024 && output.cpu == 0.7
     error_message = "It has ${output.memory_size} MB and ${output.cpu} vCPU."
+  }
+
+  assert {
+    condition     = fc_function.this.custom_runtime_config.port == 9001 && fc_function.this.instance_lifecycle_config.initializer.timeout == 20
+    error_message = "Port or initializer are other ones."
   }
 }
 
 run "and_taken_back" {
   assert {
-    condition     = output.memory_size == 512 && output.code_checksum == run.a_function_is_deployed.code_checksum
-    error_message = "It has ${output.memory_size} MB."
+    condition     = output.memory_size == 512 && fc_function.this.custom_runtime_config == null && fc_function.this.description == null
+    error_message = "Something is left of the settings."
   }
 }
 

@@ -141,7 +141,9 @@ func (r *Room) Nodes(context.Context, string) ([]fc.NodeInfo, error) {
 	defer r.mu.Unlock()
 	var out []fc.NodeInfo
 	for _, n := range r.nodes {
-		out = append(out, fc.NodeInfo{ID: n.ID, Seen: time.Now()})
+		out = append(out, fc.NodeInfo{
+			ID: n.ID, MemoryMB: 1 << 20, Runtimes: []fc.Runtime{"custom"}, Seen: time.Now(),
+		})
 	}
 	return out, nil
 }

@@ -46,6 +46,13 @@ func (s *Versions) Delete(function string) {
 	delete(s.now, function)
 }
 
+// Now is the present state of a function; nil: there is none.
+func (s *Versions) Now(function string) *fc.Version {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now[function]
+}
+
 // Resolve finds the version that r names.
 func (s *Versions) Resolve(r fc.VersionRef) (*fc.Version, error) {
 	s.mu.Lock()

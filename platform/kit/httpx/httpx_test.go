@@ -131,8 +131,9 @@ func TestManyAtOnceAreNeverTruncated(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	if n := dials.Load(); n > 8 {
-		t.Errorf("%d connections for 8 workers", n)
+	// A connection is not kept if its request seems unfinished; that is rare.
+	if n := dials.Load(); n > 80 {
+		t.Errorf("%d connections for 1600 requests of 8 workers", n)
 	}
 }
 
@@ -293,6 +294,28 @@ func TestAnAnswerBeforeTheBodyIsRead(t *testing.T) {
 		t.Errorf("status %d", resp.Status())
 	}
 	resp.Close() // must not wait for a body that never comes
+}
+
+func TestTheReaderHearsBeforeItWaits(t *testing.T) {
+	waited := make(chan struct{}, 10)
+	p, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for range 3 {
+			io.WriteString(w, "event")
+			http.NewResponseController(w).Flush()
+			<-waited // the client has seen it, or nothing more ever comes
+		}
+	}))
+	resp, err := p.Do(t.Context(), get("/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.BeforeWait(func() { waited <- struct{}{} })
+	if got := readAll(t, resp); string(got) != "eventeventevent" {
+		t.Errorf("%q", got)
+	}
+	if p.idle[0].waits != nil {
+		t.Error("the next request would call the hook of this one")
+	}
 }
 
 func TestUpgrade(t *testing.T) {

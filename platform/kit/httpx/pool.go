@@ -14,12 +14,12 @@ import (
 const (
 	// readBuffer holds a head; bodies pass it by.
 	readBuffer  = 16 << 10
-	writeBuffer = 4 << 10
+	writeBuffer = 8 << 10
 	// inline bodies are read whole before the request is written: one write, no
 	// second goroutine.
 	inline = 8 << 10
 	// copyBuffer is the unit in which larger bodies are moved.
-	copyBuffer = 32 << 10
+	copyBuffer = 64 << 10
 	// suspectAfter is the idle time after which a kept connection is looked at before
 	// it is used: servers close them when they like.
 	suspectAfter = 50 * time.Millisecond
@@ -69,6 +69,7 @@ type conn struct {
 	parked time.Time
 	resp   Response
 	fields [16]Field
+	waits  func() // called before a read has to wait; nil: nobody cares
 }
 
 func (p *Pool) get(ctx context.Context) (*conn, error) {
@@ -86,11 +87,9 @@ func (p *Pool) get(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDial, err)
 	}
-	return &conn{
-		Conn: nc,
-		r:    bufio.NewReaderSize(nc, readBuffer),
-		w:    bufio.NewWriterSize(nc, writeBuffer),
-	}, nil
+	c := &conn{Conn: nc, w: bufio.NewWriterSize(nc, writeBuffer)}
+	c.r = bufio.NewReaderSize(newPatientReader(c), readBuffer)
+	return c, nil
 }
 
 func (p *Pool) pop() *conn {
@@ -215,8 +214,9 @@ func (r *Response) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Buffered tells how much of the body can be read without waiting, at least.
-func (r *Response) Buffered() int { return r.conn.r.Buffered() }
+// BeforeWait has f called whenever reading the body has to wait for the server: what
+// was read so far is all there is, and may be passed on.
+func (r *Response) BeforeWait(f func()) { r.conn.waits = f }
 
 // Takeover hands out the connection of an Upgraded answer; the caller closes it. It
 // ends with the request's ctx.
@@ -251,7 +251,7 @@ func (r *Response) Close() {
 	}
 	c, pool := r.conn, r.pool
 	clear(r.fields)
-	c.resp = Response{}
+	c.resp, c.waits = Response{}, nil
 	pool.put(c)
 }
 

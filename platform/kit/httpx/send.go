@@ -28,8 +28,12 @@ func (r *Response) send(req *Request) error {
 		w.Write(body)
 		return w.Flush()
 	}
-	if err := w.Flush(); err != nil {
-		return err
+	if req.Size < 0 {
+		// A body of unknown size may be a conversation: the server has to see its
+		// beginning. Of others the head goes with the first bytes.
+		if err := w.Flush(); err != nil {
+			return err
+		}
 	}
 	r.sent, r.source = make(chan struct{}), req.Body
 	go func() {
@@ -64,12 +68,25 @@ func (r *Response) sendBody(req *Request, body *source) error {
 	if req.Size < 0 {
 		return r.sendChunked(body, buf[:])
 	}
-	n, err := io.CopyBuffer(plainWriter{r.conn.Conn}, io.LimitReader(body, req.Size), buf[:])
-	if err == nil && n < req.Size {
-		err = io.ErrUnexpectedEOF
-		body.err = err
+	w := r.conn.w
+	for left := req.Size; left > 0; {
+		n, err := body.Read(buf[:min(left, copyBuffer)])
+		left -= int64(n)
+		if _, err := w.Write(buf[:n]); err != nil {
+			return err
+		}
+		switch {
+		case err == io.EOF && left > 0:
+			body.err = io.ErrUnexpectedEOF
+			return body.err
+		case err != nil && err != io.EOF:
+			return body.err
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 func (r *Response) sendChunked(body io.Reader, buf []byte) error {
@@ -101,6 +118,3 @@ func (r *Response) sendChunked(body io.Reader, buf []byte) error {
 	}
 	return w.Flush()
 }
-
-// plainWriter hides ReadFrom, which would bypass the buffer with one of its own.
-type plainWriter struct{ io.Writer }

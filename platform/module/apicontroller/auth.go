@@ -10,11 +10,14 @@ import (
 // authenticate finds out who sent a request and that nothing between changed it. The
 // body is not covered yet: what is read of it is compared with the signature's hash.
 func (c *Controller) authenticate(r *http.Request, trigger bool) (*api.Signature, *fc.AccessKey, error) {
-	sig, err := api.ParseSignature(r)
+	parse := api.ParseSignature
+	if trigger {
+		parse = api.ParseTriggerSignature
+	}
+	sig, err := parse(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	sig.Trigger = trigger
 	key, ok := c.deps.View.AccessKey(sig.AccessKeyID)
 	if !ok {
 		return nil, nil, api.Errorf(api.CodeInvalidAccessKeyID, "access key %q does not exist", sig.AccessKeyID)

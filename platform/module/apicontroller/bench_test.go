@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +22,7 @@ import (
 	"github.com/fcstack/fcstack/platform/api"
 	"github.com/fcstack/fcstack/platform/backend/metadata/sqlstore"
 	"github.com/fcstack/fcstack/platform/backend/objectstore"
+	"github.com/fcstack/fcstack/platform/backend/objectstore/dir"
 	"github.com/fcstack/fcstack/platform/fc"
 	"github.com/fcstack/fcstack/platform/view"
 )
@@ -68,7 +68,10 @@ func newPlatform(t testing.TB) *platform {
 	}
 	t.Cleanup(func() { store.Close() })
 	log := slog.New(slog.DiscardHandler)
-	p := &platform{t: t, store: store, view: view.New(view.Deps{Store: store, Log: log}), objects: newObjects(t), call: echo}
+	p := &platform{t: t, store: store, view: view.New(view.Deps{Store: store, Log: log}), call: echo}
+	if p.objects, err = dir.Open(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
 	p.nodes = []fc.NodeInfo{{ID: "n1", Runtimes: []fc.Runtime{"custom", "custom.debian12", "go1", "python3.10"}}}
 	p.addKey(account, keyID, secret)
 	p.addKey("42", "other", "other secret")
@@ -239,49 +242,4 @@ func wantError(t testing.TB, status int, h http.Header, body []byte, wantStatus 
 		t.Error("no date")
 	}
 	return e
-}
-
-// objects is an object store in memory.
-type objects struct {
-	mu   sync.Mutex
-	data map[string][]byte
-}
-
-func newObjects(testing.TB) *objects { return &objects{data: map[string][]byte{}} }
-
-func (o *objects) Put(_ context.Context, key string, r io.Reader) (objectstore.Object, error) {
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return objectstore.Object{}, err
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.data[key] = data
-	return objectstore.Object{Key: key, Size: int64(len(data))}, nil
-}
-
-func (o *objects) Get(_ context.Context, key string) (io.ReadCloser, objectstore.Object, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	data, ok := o.data[key]
-	if !ok {
-		return nil, objectstore.Object{}, fmt.Errorf("object %q: %w", key, fc.ErrNotFound)
-	}
-	return io.NopCloser(bytes.NewReader(data)), objectstore.Object{Key: key, Size: int64(len(data))}, nil
-}
-
-func (o *objects) Stat(ctx context.Context, key string) (objectstore.Object, error) {
-	_, info, err := o.Get(ctx, key)
-	return info, err
-}
-
-func (o *objects) Delete(_ context.Context, key string) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.data, key)
-	return nil
-}
-
-func (o *objects) List(context.Context, string, string, int) ([]objectstore.Object, error) {
-	return nil, fc.ErrUnsupported
 }

@@ -7,12 +7,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/fcstack/fcstack/platform/backend/metadata"
 	"github.com/fcstack/fcstack/platform/backend/objectstore"
@@ -93,6 +96,7 @@ type Controller struct {
 	log      *slog.Logger
 	suffixes []string // each with its leading dot
 	nonces   *nonces
+	memory   *semaphore.Weighted // for bodies that become events
 	metrics  *metrics
 	handlers map[string]handler // by name of the operation
 	now      func() time.Time
@@ -104,17 +108,18 @@ func New(cfg Config, deps Deps) (*Controller, error) {
 		return nil, err
 	}
 	c := &Controller{
-		cfg:     cfg.withDefaults(),
-		deps:    deps,
-		log:     deps.Log,
-		nonces:  newNonces(maxNonces),
-		metrics: newMetrics(deps.Meter),
-		now:     time.Now,
+		cfg:    cfg.withDefaults(),
+		deps:   deps,
+		log:    deps.Log,
+		nonces: newNonces(maxNonces),
+		memory: semaphore.NewWeighted(eventMemory),
+		now:    time.Now,
 	}
 	for _, s := range c.cfg.Suffixes {
 		c.suffixes = append(c.suffixes, "."+strings.ToLower(s))
 	}
 	c.handlers = c.operations()
+	c.metrics = newMetrics(deps.Meter, append(slices.Collect(maps.Keys(c.handlers)), invokeOperation))
 	return c, nil
 }
 

@@ -38,6 +38,8 @@ func apply(f *fc.Function, s *api.FunctionSettings) error {
 	}
 	if s.CustomRuntimeConfig != nil {
 		f.Custom = customRuntime(s.CustomRuntimeConfig)
+	} else if !api.IsCustomRuntime(string(f.Runtime)) {
+		f.Custom = nil // it went with the runtime before
 	}
 	if l := s.InstanceLifecycleConfig; l != nil {
 		f.Initializer, f.PreStop = hook(l.Initializer), hook(l.PreStop)

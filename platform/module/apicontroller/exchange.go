@@ -18,11 +18,13 @@ type exchange struct {
 	status    int  // of the answer
 	begun     bool // its head was written
 
-	call  fc.Invocation
-	body  body
-	limit limitedBody
-	pass  passResult
-	event eventResult
+	upgraded bool // the connection is the function's
+
+	call   fc.Invocation
+	body   body
+	upload streamBody
+	pass   passResult
+	event  eventResult
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}

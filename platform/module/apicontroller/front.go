@@ -58,15 +58,6 @@ func (c *Controller) operations() map[string]handler {
 
 const invokeOperation = "InvokeFunction"
 
-// counted are the names that metrics tell apart.
-func counted() []string {
-	names := []string{downloadOperation, otherOperation}
-	for _, op := range api.Operations {
-		names = append(names, op.Name)
-	}
-	return names
-}
-
 // ServeHTTP answers a request: of an HTTP trigger, by host or by path, of a signed
 // download, or of the API.
 func (c *Controller) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -104,10 +95,12 @@ func (c *Controller) end(x *exchange) {
 		}
 	}
 	c.metrics.count(x.operation, x.status)
-	putExchange(x)
 	if p != nil {
+		putExchange(x)
 		panic(p) // what was begun must not look complete
 	}
+	x.cutOff()
+	putExchange(x)
 }
 
 func (c *Controller) serveAPI(x *exchange, path string) {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/fcstack/fcstack/platform/api"
 	"github.com/fcstack/fcstack/platform/fc"
@@ -130,6 +129,9 @@ func (c *Controller) pass(x *exchange, t *fc.Trigger, sig *api.Signature) error 
 	if err == nil || x.pass.refused {
 		return nil
 	}
+	if x.upload.left < 0 {
+		return errTooLarge(api.MaxEvent)
+	}
 	if failure := functionFailure(err); failure != nil && !x.begun {
 		return c.writeTriggerFailure(x, failureHead(failure, x.call.Tail), failure.Body)
 	}
@@ -158,46 +160,29 @@ func (c *Controller) passBody(x *exchange, sig *api.Signature) error {
 		x.call.Body, x.call.Size = x.body.reader(), x.body.size
 		return nil
 	}
-	// Without it the server reads the rest of the body when the answer begins, and
-	// the function gets a part of it.
-	if err := http.NewResponseController(x.w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := x.stream(); err != nil {
 		return fmt.Errorf("answer while reading: %w", err)
 	}
-	x.limit = limitedBody{in: x.r.Body, left: api.MaxEvent, w: x.w}
-	x.call.Body, x.call.Size = &x.limit, x.r.ContentLength
 	return nil
 }
 
-// limitedBody reads a body up to the limit and fails beyond it.
-type limitedBody struct {
-	in   io.Reader
-	left int64
-	w    http.ResponseWriter
-}
-
-// Close ends a Read that waits for a client from whom nobody wants to hear any more.
-func (l *limitedBody) Close() error {
-	return http.NewResponseController(l.w).SetReadDeadline(time.Unix(1, 0))
-}
-
-func (l *limitedBody) Read(p []byte) (int, error) {
-	if l.left < 0 {
-		return 0, errTooLarge(api.MaxEvent)
-	}
-	if int64(len(p)) > l.left+1 {
-		p = p[:l.left+1]
-	}
-	n, err := l.in.Read(p)
-	if l.left -= int64(n); l.left < 0 {
-		return n - 1, errTooLarge(api.MaxEvent)
-	}
-	return n, err
-}
+const (
+	eventMemory = 1 << 30 // for all large bodies that become events at a time
+	eventCost   = 3       // bytes in memory for each byte of such a body
+)
 
 // callWithEvent makes an event of the request, and HTTP of the function's answer.
 func (c *Controller) callWithEvent(x *exchange, t *fc.Trigger, sig *api.Signature) error {
 	if err := x.body.read(x.r.Body, x.r.ContentLength, api.MaxEvent, sig, c.cfg.TempDir); err != nil {
 		return err
+	}
+	// Anybody may send a large body, and its event is a few times as large.
+	if x.body.size > inMemory {
+		weight := min(eventCost*x.body.size, eventMemory)
+		if !c.memory.TryAcquire(weight) {
+			return api.Errorf(api.CodeResourceExhausted, "too many large requests at a time; try again")
+		}
+		defer c.memory.Release(weight)
 	}
 	content, err := io.ReadAll(x.body.reader())
 	if err != nil {

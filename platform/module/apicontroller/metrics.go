@@ -12,7 +12,8 @@ type metrics struct {
 
 var statusClasses = [6]string{"0xx", "1xx", "2xx", "3xx", "4xx", "5xx"}
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+// newMetrics tells the named operations apart; all others are one.
+func newMetrics(reg prometheus.Registerer, operations []string) *metrics {
 	vec := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "fc_api_requests_total", Help: "Requests answered, by operation and class of status.",
 	}, []string{"operation", "status"})
@@ -27,7 +28,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		return &all
 	}
 	m := &metrics{requests: make(map[string]*[6]prometheus.Counter), trigger: classes(triggerOperation)}
-	for _, name := range counted() {
+	for _, name := range append(operations, downloadOperation, otherOperation) {
 		m.requests[name] = classes(name)
 	}
 	return m

@@ -17,10 +17,6 @@ import (
 	"github.com/fcstack/fcstack/platform/fc"
 )
 
-// errRefused ends the answer of a function that broke the rules; the caller has got
-// an error instead.
-var errRefused = errors.New("answer was refused")
-
 // eventResult takes the answer of an event call: as it is for InvokeFunction, or into
 // memory when it has to become an HTTP answer.
 type eventResult struct {
@@ -117,12 +113,6 @@ func (p *passResult) Header() http.Header { return p.x.w.Header() }
 
 func (p *passResult) Begin(h fc.Head) {
 	out := p.x.w.Header()
-	if h.ErrorType != "" {
-		h.Status = http.StatusBadGateway
-		if out["Content-Type"] == nil {
-			out["Content-Type"] = []string{"application/json"}
-		}
-	}
 	if err := p.clean(out, h.Status); err != nil {
 		p.refuse(err)
 		return
@@ -193,8 +183,8 @@ func (p *passResult) refuse(err error) {
 }
 
 func (p *passResult) Write(b []byte) (int, error) {
-	if p.refused {
-		return 0, errRefused
+	if p.refused || !bodyAllowed(p.x.status) {
+		return len(b), nil // the function may end in peace
 	}
 	return p.x.w.Write(b)
 }
@@ -216,7 +206,7 @@ func (p *passResult) Upgrade(h fc.Head) (io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("take over the caller's connection: %w: %w", fc.ErrUnsupported, err)
 	}
-	p.x.begun, p.x.status = true, h.Status
+	p.x.begun, p.x.upgraded, p.x.status = true, true, h.Status
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("take over connection: %w", err)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,6 +71,9 @@ type Agent struct {
 	mounts  bool // the driver shows directories elsewhere
 	ports   *ports
 	sockets string // directory of unix sockets; its name is short
+	serial  serial // of directories and sockets
+	dirs    *spares[string]
+	listen  *spares[*socket]
 	table   table
 	metrics *metrics
 	fine    chan struct{} // held by the start that polls finely
@@ -92,6 +96,8 @@ func New(cfg Config, deps Deps) (*Agent, error) {
 	if err := a.makeDirs(); err != nil {
 		return nil, err
 	}
+	a.dirs = newSpares(a.makeDir, func(dir string) { os.RemoveAll(dir) })
+	a.listen = newSpares(a.makeSocket, func(s *socket) { _ = s.close(); s.remove() })
 	a.ports = newPorts(cfg.FirstPort, cfg.LastPort)
 	if first, last, ok := ephemeralRange(); ok && first <= cfg.LastPort && last >= cfg.FirstPort {
 		a.log.Warn("ports of functions overlap those of outgoing connections",
@@ -142,15 +148,27 @@ func (a *Agent) Run(ctx context.Context) error {
 	if !a.cfg.Isolated {
 		a.log.Warn("functions run with no isolation: they can see and change what the platform can")
 	}
-	if a.deps.Inventory != nil {
-		down := false
-		loop.Every(ctx, a.cfg.HeartbeatEvery, func(ctx context.Context) { down = a.heartbeat(ctx, down) })
+	var helpers sync.WaitGroup
+	helpers.Go(func() { a.dirs.keep(ctx) })
+	if a.deps.Bootstraps != nil {
+		helpers.Go(func() { a.listen.keep(ctx) })
 	}
+	a.sendHeartbeats(ctx)
 	<-ctx.Done()
+	helpers.Wait()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.DrainTimeout)
 	defer cancel()
 	a.stopAll(drain)
 	return a.removeDirs()
+}
+
+// sendHeartbeats tells the inventory now and then until ctx is done.
+func (a *Agent) sendHeartbeats(ctx context.Context) {
+	if a.deps.Inventory == nil {
+		return
+	}
+	down := a.heartbeat(ctx, false)
+	_ = loop.Every(ctx, a.cfg.HeartbeatEvery, func(ctx context.Context) { down = a.heartbeat(ctx, down) }) // ends with ctx
 }
 
 // heartbeat tells the inventory that the node lives. It logs when that begins to fail

@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,41 +98,82 @@ func report(b *testing.B, took []time.Duration) {
 	b.ReportMetric(float64(took[0].Microseconds()), "min-µs")
 }
 
-// BenchmarkColdBare is the yardstick: fork, exec, one request over an inherited listener.
+// bareOnce forks, execs, makes one request over an inherited listener, and ends it all.
+func bareOnce(b *testing.B, path string) (took time.Duration) {
+	began := time.Now()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := l.File()
+	if err != nil {
+		b.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(builtCode(b).Key, "bootstrap"))
+	cmd.Env, cmd.ExtraFiles = []string{}, []*os.File{f}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	io.WriteString(c, "POST /invoke HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+	if r, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || r.StatusCode != 200 {
+		b.Fatal(err)
+	}
+	took = time.Since(began)
+	c.Close()
+	f.Close()
+	l.Close()
+	os.Remove(path)
+	cmd.Process.Kill()
+	cmd.Wait()
+	return took
+}
+
+// BenchmarkColdBare is the yardstick.
 func BenchmarkColdBare(b *testing.B) {
-	bare := filepath.Join(builtCode(b).Key, "bootstrap")
 	path := filepath.Join(b.TempDir(), "s")
+	builtCode(b)
 	var took []time.Duration
 	for b.Loop() {
-		began := time.Now()
-		l, f, err := inheritable(path)
-		if err != nil {
-			b.Fatal(err)
-		}
-		cmd := exec.Command(bare)
-		cmd.Env, cmd.ExtraFiles = []string{}, []*os.File{f}
-		if err := cmd.Start(); err != nil {
-			b.Fatal(err)
-		}
-		c, err := net.Dial("unix", path)
-		if err != nil {
-			b.Fatal(err)
-		}
-		io.WriteString(c, "POST /invoke HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
-		if r, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || r.StatusCode != 200 {
-			b.Fatal(err)
-		}
-		took = append(took, time.Since(began))
-		b.StopTimer()
-		c.Close()
-		f.Close()
-		l.Close()
-		os.Remove(path)
-		cmd.Process.Kill()
-		cmd.Wait()
-		b.StartTimer()
+		took = append(took, bareOnce(b, path))
 	}
 	report(b, took)
+}
+
+// sixteen runs once in 16 goroutines; the ends count.
+func sixteen(b *testing.B, once func(n int64)) {
+	var serial atomic.Int64
+	b.SetParallelism(max(1, 16/runtime.GOMAXPROCS(0)))
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			once(serial.Add(1))
+		}
+	})
+}
+
+func BenchmarkCold16Bare(b *testing.B) {
+	dir := b.TempDir()
+	builtCode(b)
+	sixteen(b, func(n int64) { bareOnce(b, filepath.Join(dir, fmt.Sprint(n))) })
+}
+
+func BenchmarkCold16TCP(b *testing.B) {
+	a, v := openAgent(b, options{}), custom(b, 1)
+	sixteen(b, func(n int64) {
+		id := fc.InstanceID(fmt.Sprintf("c-%d", n))
+		if _, err := a.Start(b.Context(), id, v); err != nil {
+			b.Error(err)
+			return
+		}
+		if err := a.Call(b.Context(), id, fctest.Event("{}"), &dropAnswer{}); err != nil {
+			b.Error(err)
+		}
+		a.Stop(b.Context(), id)
+	})
 }
 
 func BenchmarkColdTCP(b *testing.B)  { benchCold(b, openAgent(b, options{}), custom(b, 1)) }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/fcstack/fcstack/platform/fc"
@@ -18,7 +19,7 @@ const (
 	// held is how much of an event call's answer waits for its end, so that the
 	// duration and the log in its head are right.
 	held  = 256 << 10
-	small = 32 << 10
+	small = 64 << 10
 
 	// exitSoon is how long a connection that broke waits for the news that the
 	// process ended.
@@ -159,12 +160,11 @@ func (c *call) stream(ctx context.Context, r *reply, b []byte) error {
 		c.agent.abandon(c.inst)
 		return c.left(ctx, err)
 	}
-	return c.pass(ctx, r, nil)
+	return c.pass(ctx, r)
 }
 
-// pass writes what comes out of r as it comes. With buffered, what was written is
-// flushed whenever no more is at hand.
-func (c *call) pass(ctx context.Context, r io.Reader, buffered func() int) error {
+// pass writes what comes out of r as it comes.
+func (c *call) pass(ctx context.Context, r io.Reader) error {
 	buf := smallBuffers.Get().(*[small]byte)
 	defer smallBuffers.Put(buf)
 	for {
@@ -180,10 +180,6 @@ func (c *call) pass(ctx context.Context, r io.Reader, buffered func() int) error
 			return nil
 		case err != nil:
 			return c.brokenOff(ctx, err)
-		}
-		// Two bytes may be the end of a chunk whose successor has yet to come.
-		if buffered != nil && buffered() <= 2 {
-			c.out.Flush()
 		}
 	}
 }
@@ -218,11 +214,21 @@ func (c *call) tail(h fc.Head) []byte {
 	return b[max(0, len(b)-room):]
 }
 
+// expired tells whether the deadline has passed. The network may notice a moment before
+// ctx does.
+func expired(ctx context.Context) bool {
+	if err := ctx.Err(); err != nil {
+		return errors.Is(err, context.DeadlineExceeded)
+	}
+	d, ok := ctx.Deadline()
+	return ok && !time.Now().Before(d)
+}
+
 // failed ends a call that has no answer yet.
 func (c *call) failed(ctx context.Context, err error) error {
 	i := c.inst
 	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case expired(ctx):
 		c.agent.expire(i)
 		return c.fail(ctx, timeoutText(i.version.Timeout))
 	case ctx.Err() != nil:
@@ -234,15 +240,32 @@ func (c *call) failed(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", fc.ErrBadResponse, err)
 	}
 	exited := i.exitedWithin(exitSoon)
-	if errors.Is(err, httpx.ErrDial) && i.served.Load() {
-		// It was well before and has seen nothing of this call.
-		c.agent.retire(i, ending{reason: reasonExited})
-		return fmt.Errorf("%w: %w", fc.ErrGone, err)
+	if errors.Is(err, httpx.ErrDial) {
+		if err := c.unreached(exited, err); err != nil {
+			return err
+		}
 	}
 	if exited {
 		return c.fail(ctx, exitText(i, time.Since(c.began)))
 	}
 	return c.fail(ctx, "The function closed the connection before it had answered the request")
+}
+
+// unreached is the error of a call that its function has seen nothing of; nil if it is
+// the function's to answer for.
+func (c *call) unreached(exited bool, err error) error {
+	i := c.inst
+	switch {
+	case !exited && !errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w: %w", fc.ErrUnavailable, err) // this node's trouble
+	case !i.served.Load():
+		return nil // it never came up
+	case exited:
+		c.agent.retire(i, ending{reason: reasonExited})
+	default:
+		c.agent.retire(i, ending{reason: reasonUnhealthy, graceful: true})
+	}
+	return fmt.Errorf("%w: %w", fc.ErrGone, err)
 }
 
 // fail answers for a function that did not.
@@ -263,7 +286,7 @@ func (c *call) fail(ctx context.Context, message string) error {
 // brokenOff ends a call whose answer has begun and cannot go on.
 func (c *call) brokenOff(ctx context.Context, err error) error {
 	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case expired(ctx):
 		c.agent.expire(c.inst)
 	case ctx.Err() != nil:
 		c.agent.abandon(c.inst)
@@ -274,7 +297,7 @@ func (c *call) brokenOff(ctx context.Context, err error) error {
 
 // left ends a call whose answer cannot be delivered.
 func (c *call) left(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if expired(ctx) {
 		return fmt.Errorf("%w: %w", fc.ErrAborted, err)
 	}
 	return fmt.Errorf("%w: %w", context.Canceled, err)

@@ -63,8 +63,9 @@ func exitedEarly(i *instance) *fc.Failure {
 	if i.version.Runtime.Kind() != fc.Custom {
 		return failure(fc.UnhandledInvocationError, exitText(i, took), i)
 	}
-	e, how := i.box.Exit(), ""
-	if how = fmt.Sprintf("status %d", e.Code); e.Signal != 0 {
+	e := i.box.Exit()
+	how := fmt.Sprintf("status %d", e.Code)
+	if e.Signal != 0 {
 		how = fmt.Sprintf("signal %d", e.Signal)
 	}
 	return notStarted(fmt.Sprintf("The function's process ended with %s %dms after its start, before it listened on its port",

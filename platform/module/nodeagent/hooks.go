@@ -96,7 +96,7 @@ func (a *Agent) runHook(ctx context.Context, i *instance, c hookCall, h *fc.Hook
 	switch said := (*hookError)(nil); {
 	case err == nil, errors.As(err, &said):
 		return err
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case expired(ctx):
 		return fmt.Errorf("Function %s timed out after %s seconds", c.name(), seconds(c.timeout)) //nolint:staticcheck // callers see it
 	case ctx.Err() == nil && i.exitedWithin(exitSoon):
 		return errors.New(exitText(i, time.Since(began)))

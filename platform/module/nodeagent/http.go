@@ -42,10 +42,10 @@ func (c *call) http(ctx context.Context) error {
 		return c.upgrade(ctx, upgrader, resp, h)
 	}
 	c.out.Begin(h)
-	if h.Size < 0 {
-		return c.pass(ctx, resp, resp.Buffered)
+	if h.Size != 0 {
+		resp.BeforeWait(c.out.Flush)
 	}
-	return c.pass(ctx, resp, nil)
+	return c.pass(ctx, resp)
 }
 
 // dropped are the fields of a client that are the platform's to set.
@@ -118,11 +118,11 @@ func (c *call) upgrade(ctx context.Context, up fc.Upgrader, resp *httpx.Response
 	stop := context.AfterFunc(ctx, func() { client.Close() })
 	defer stop()
 
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
 	go func() {
-		_, err := io.Copy(function, client)
+		defer close(ended)
+		_, _ = io.Copy(function, client) // that it ended is all that matters
 		function.Close()
-		ended <- err
 	}()
 	_, err = io.Copy(client, function)
 	client.Close()

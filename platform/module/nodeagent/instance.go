@@ -2,8 +2,6 @@ package nodeagent
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +21,7 @@ type instance struct {
 	link    link
 	log     *logs.Log
 	code    string            // directory of the code on this node
-	dir     string            // its own directory on this node
+	tmp     string            // its temporary directory on this node
 	env     map[string]string // of its kind, besides what all have
 	served  atomic.Bool       // it has answered a call
 
@@ -58,7 +56,6 @@ func (a *Agent) newInstance(id fc.InstanceID, v *fc.Version) *instance {
 		version: v,
 		gate:    newGate(limit),
 		sole:    limit == 1,
-		dir:     filepath.Join(a.instancesDir(), string(id)),
 		retired: make(chan struct{}),
 		ended:   make(chan struct{}),
 	}
@@ -95,17 +92,6 @@ func (i *instance) release() {
 
 // drainLog is how long the last lines of a process that is gone are waited for.
 const drainLog = 100 * time.Millisecond
-
-// makeDirs makes the instance's own directory.
-func (i *instance) makeDirs() error {
-	if err := os.MkdirAll(i.tmp(), 0o700); err != nil {
-		return err
-	}
-	i.later(func() { os.RemoveAll(i.dir) })
-	return nil
-}
-
-func (i *instance) tmp() string { return filepath.Join(i.dir, "tmp") }
 
 // memory is the most memory the instance has used, no older than a second: asking is
 // dear compared with a call.

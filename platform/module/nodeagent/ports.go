@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"runtime"
 	"strconv"
 	"sync"
+	"syscall"
 
 	"github.com/fcstack/fcstack/platform/fc"
 )
@@ -26,7 +26,13 @@ type ports struct {
 // port is one that was handed out.
 type port struct {
 	number int
-	claim  net.Listener // keeps other agents of this machine off it; nil where that cannot be
+	claim  int // socket that keeps other agents of this machine off it; -1: none
+}
+
+func (o *port) release() {
+	if o.claim >= 0 {
+		_ = syscall.Close(o.claim) // nothing was written to it
+	}
 }
 
 func newPorts(first, last int) *ports {
@@ -47,7 +53,7 @@ func (p *ports) take() (*port, error) {
 			p.mu.Unlock()
 			return claimed, nil
 		}
-		p.give(&port{number: n})
+		p.free(n)
 	}
 	return nil, fmt.Errorf("every port from %d to %d is in use: %w", p.first, p.last, fc.ErrUnavailable)
 }
@@ -67,36 +73,60 @@ func (p *ports) candidate() (int, bool) {
 	return n, true
 }
 
+func (p *ports) free(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.used, n)
+}
+
 // give takes a port back.
 func (p *ports) give(o *port) {
-	if o.claim != nil {
-		o.claim.Close()
-	}
-	p.mu.Lock()
-	delete(p.used, o.number)
-	p.mu.Unlock()
+	o.release()
+	p.free(o.number)
 }
 
 // claimPort makes sure that a port is free. Between this look and the function's own
 // listening somebody else could take it; other agents are kept off by a name that only
 // one process can have.
 func claimPort(n int) (*port, error) {
-	o := &port{number: n}
+	o := &port{number: n, claim: -1}
 	if runtime.GOOS == "linux" {
-		claim, err := net.Listen("unix", "@fcstack-port-"+strconv.Itoa(n))
+		fd, err := bound(syscall.AF_UNIX, &syscall.SockaddrUnix{Name: "@fcstack-port-" + strconv.Itoa(n)})
 		if err != nil {
 			return nil, err
 		}
-		o.claim = claim
+		o.claim = fd
 	}
-	l, err := net.Listen("tcp", ":"+strconv.Itoa(n))
+	fd, err := bound(syscall.AF_INET, &syscall.SockaddrInet4{Port: n})
+	if err != nil {
+		o.release()
+		return nil, err
+	}
+	return o, syscall.Close(fd)
+}
+
+// bound is a socket with a name, which others can have only after it is closed. Raw
+// system calls, because this is on the path of a cold call.
+func bound(family int, name syscall.Sockaddr) (int, error) {
+	syscall.ForkLock.RLock()
+	fd, err := syscall.Socket(family, syscall.SOCK_STREAM, 0)
 	if err == nil {
-		return o, l.Close()
+		syscall.CloseOnExec(fd)
 	}
-	if o.claim != nil {
-		err = errors.Join(err, o.claim.Close())
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
 	}
-	return nil, err
+	if family == syscall.AF_INET {
+		err = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+	}
+	if err == nil {
+		err = syscall.Bind(fd, name)
+	}
+	if err != nil {
+		return -1, errors.Join(os.NewSyscallError("bind", err), syscall.Close(fd))
+	}
+	return fd, nil
 }
 
 // ephemeralRange is where the system takes the ports of outgoing connections from.

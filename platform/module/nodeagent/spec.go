@@ -33,7 +33,7 @@ func (a *Agent) spec(i *instance, l launch, output *os.File) sandbox.Spec {
 		s.Dir = "/code"
 		s.Mounts = append([]sandbox.Mount{
 			{Source: i.code, Target: "/code", ReadOnly: true},
-			{Source: i.tmp(), Target: "/tmp"},
+			{Source: i.tmp, Target: "/tmp"},
 		}, l.mounts...)
 		s.Env = a.env(i, l.env, "/code/", "/tmp")
 		return s
@@ -43,7 +43,7 @@ func (a *Agent) spec(i *instance, l launch, output *os.File) sandbox.Spec {
 	for n, arg := range l.command {
 		s.Command[n] = realPath(arg, i.code)
 	}
-	s.Env = a.env(i, l.env, i.code+"/", i.tmp())
+	s.Env = a.env(i, l.env, i.code+"/", i.tmp)
 	return s
 }
 

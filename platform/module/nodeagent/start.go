@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -71,9 +70,10 @@ func (a *Agent) start(ctx context.Context, i *instance) error {
 	}
 	i.later(release)
 	i.code = dir
-	if err := i.makeDirs(); err != nil {
-		return fmt.Errorf("make directories: %w", err)
+	if i.tmp, err = a.dirs.take(); err != nil {
+		return err
 	}
+	i.later(func() { os.RemoveAll(i.tmp) })
 	switch i.version.Runtime.Kind() {
 	case fc.Custom:
 		err = a.startCustom(ctx, i)
@@ -157,20 +157,16 @@ func (a *Agent) startBuiltin(ctx context.Context, i *instance) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(a.sockets, string(i.info.ID))
-	if len(path) > maxSocketDir+20 {
-		path = filepath.Join(a.sockets, strconv.FormatInt(time.Now().UnixNano(), 36))
-	}
-	l, file, err := inheritable(path)
+	s, err := a.listen.take()
 	if err != nil {
 		return err
 	}
-	i.later(func() { os.Remove(path) })
+	i.later(s.remove)
 	i.interpreter = a.deps.Bootstraps.Version(i.version.Runtime)
-	err = a.run(ctx, i, launch{command: command, files: []*os.File{file}, mounts: shown})
+	err = a.run(ctx, i, launch{command: command, files: []*os.File{s.file}, mounts: shown})
 	// From here on the process alone has the listener: when it goes, so do those that
 	// wait in it.
-	if closeErr := errors.Join(file.Close(), l.Close()); err == nil {
+	if closeErr := s.close(); err == nil {
 		err = closeErr
 	}
 	if err != nil {
@@ -178,23 +174,9 @@ func (a *Agent) startBuiltin(ctx context.Context, i *instance) error {
 	}
 	i.link = newHTTPLink(a, i, func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
+		return d.DialContext(ctx, "unix", s.path)
 	})
 	return nil
-}
-
-// inheritable opens a unix listener and the file that a process inherits it as.
-func inheritable(path string) (*net.UnixListener, *os.File, error) {
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, nil, fmt.Errorf("listen for the runtime: %w", err)
-	}
-	l.SetUnlinkOnClose(false)
-	f, err := l.File()
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("listen for the runtime: %w", err), l.Close(), os.Remove(path))
-	}
-	return l, f, nil
 }
 
 // run starts the process of i.

@@ -52,7 +52,7 @@ func TestEnvironmentOfAFunction(t *testing.T) {
 			if got := get("read"); got != "note" {
 				t.Errorf("what was written to the temporary directory reads %q", got)
 			}
-			if b, err := os.ReadFile(filepath.Join(a.instancesDir(), "c-1", "tmp", "note")); err != nil || string(b) != "note" {
+			if b, err := os.ReadFile(filepath.Join(a.table.get("c-1").tmp, "note")); err != nil || string(b) != "note" {
 				t.Errorf("the temporary directory is not the instance's own: %q, %v", b, err)
 			}
 		})

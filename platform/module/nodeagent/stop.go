@@ -76,8 +76,8 @@ func (a *Agent) tend(i *instance) {
 	a.table.hide(id, i.ending.reason)
 	a.log.Info("instance ended", "function", i.info.Version.String(), "instance", string(id),
 		"reason", i.ending.reason, "exit", i.box.Exit().Code, "signal", i.box.Exit().Signal, "took", time.Since(i.info.Started).Round(time.Millisecond))
-	close(i.ended)
 	a.table.remove(id)
+	close(i.ended)
 }
 
 // shutDown lets the calls of an instance end, runs its PreStop hook and asks the

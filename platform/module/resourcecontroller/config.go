@@ -20,6 +20,7 @@ type Config struct {
 	Spare         int           // leases kept ahead for each kind of instance in use
 	SpareFor      time.Duration // and given back when the kind was not used for so long
 	RenewEvery    time.Duration // leases are renewed so often
+	DrainFor      time.Duration // at the end of Run, instances that stop have so long to end their calls
 	SweepEvery    time.Duration // idle instances and ended slots are looked for so often
 	NodesEvery    time.Duration // the list of nodes is read so often
 	ForgetAfter   time.Duration // what was learnt of a version without instances is kept so long
@@ -39,6 +40,7 @@ func Default() Config {
 		Spare:         2,
 		SpareFor:      30 * time.Second,
 		RenewEvery:    5 * time.Second,
+		DrainFor:      10 * time.Second,
 		SweepEvery:    time.Second,
 		NodesEvery:    time.Second,
 		ForgetAfter:   10 * time.Minute,
@@ -59,6 +61,7 @@ func (c Config) Validate() error {
 		{"startTimeout", c.StartTimeout, time.Second},
 		{"spareFor", c.SpareFor, time.Second},
 		{"renewEvery", c.RenewEvery, 10 * time.Millisecond},
+		{"drainFor", c.DrainFor, 0},
 		{"sweepEvery", c.SweepEvery, 10 * time.Millisecond},
 		{"nodesEvery", c.NodesEvery, 10 * time.Millisecond},
 		{"forgetAfter", c.ForgetAfter, time.Second},

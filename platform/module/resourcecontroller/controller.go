@@ -52,6 +52,8 @@ type Controller struct {
 
 	ctx    context.Context // of all work that outlives a call
 	cancel context.CancelFunc
+	drain  context.Context // of calls of Node.Stop, which would cut calls short with ctx
+	hurry  context.CancelFunc
 	ended  atomic.Bool
 	work   sync.WaitGroup
 }
@@ -85,6 +87,7 @@ func New(cfg Config, deps Deps) (*Controller, error) {
 	}
 	c := &Controller{cfg: cfg, deps: deps, log: deps.Log, nodes: newNodes()}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.drain, c.hurry = context.WithCancel(context.Background())
 	c.leases = newLeases(c)
 	// The prefix keeps slots of an earlier life of this owner apart.
 	c.granter = granter{&c.cfg, "s-" + strconv.FormatUint(rand.Uint64(), 36) + "-", new(atomic.Uint64)}
@@ -95,8 +98,8 @@ func New(cfg Config, deps Deps) (*Controller, error) {
 }
 
 // Run follows the nodes, renews leases and stops what is idle until ctx is done. Then
-// whoever waits gets fc.ErrUnavailable, starts under way are broken off, and spare
-// leases go back. Instances run on: they belong to their nodes, and the next owner
+// whoever waits gets fc.ErrUnavailable, starts under way are broken off, instances that
+// stop have a little time for their calls, and spare leases go back. Instances run on: they belong to their nodes, and the next owner
 // adopts them.
 func (c *Controller) Run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
@@ -121,7 +124,10 @@ func (c *Controller) close() {
 			f.tick.Stop()
 		}
 	})
+	t := time.AfterFunc(c.cfg.DrainFor, c.hurry)
 	c.work.Wait()
+	t.Stop()
+	c.hurry()
 	c.leases.close()
 }
 

@@ -21,9 +21,10 @@ type demand struct {
 	Service time.Duration // of one call; 0: not known
 	Start   time.Duration // of one instance; 0: not known
 
-	Failing bool // the last start did not come up
-	Held    bool // starts are to be left alone for a while, unless nothing is up
-	Blocked bool // and even then
+	Learning bool // the first calls run; how long they take will be known in a moment
+	Failing  bool // the last start did not come up
+	Held     bool // starts are to be left alone for a while, unless nothing is up
+	Blocked  bool // and even then
 }
 
 // scale says how many instances to start now.
@@ -40,7 +41,7 @@ func scale(d demand) int {
 		}
 		return max(1, min(d.instances(), d.Room, d.Parallel))
 	}
-	if d.Held || d.Failing && d.Starting > 0 {
+	if d.Held || d.Learning || d.Failing && d.Starting > 0 {
 		return 0
 	}
 	n := min(d.instances(), d.Room, d.Parallel-d.Starting)

@@ -41,6 +41,7 @@ func TestScale(t *testing.T) {
 		{"and not twice", with(func(d *demand) { d.Waiting, d.Failing, d.Starting = 16, true, 1 }), 0},
 		{"while others serve, a failed start rests", with(func(d *demand) { d.Waiting, d.Failing, d.Held, d.Running = 16, true, true, 1 }), 0},
 		{"and is tried again after that", with(func(d *demand) { d.Waiting, d.Failing, d.Running = 16, true, 1 }), 1},
+		{"what the first calls take is worth a short wait", with(func(d *demand) { d.Waiting, d.Running, d.Learning = 16, 1, true }), 0},
 		{"blocked is blocked", with(func(d *demand) { d.Waiting, d.Blocked = 16, true }), 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

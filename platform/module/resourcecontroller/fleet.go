@@ -35,11 +35,13 @@ func (f *function) waiting() int {
 }
 
 // instances counts what runs or starts, all versions together. What is on its way out
-// does not count: it would hold up the next version.
+// and what was replaced do not count: they would hold up the next version.
 func (f *function) instances() int {
 	n := 0
 	for _, l := range f.fleets {
-		n += len(l.instances) + len(l.starting)
+		if !l.old {
+			n += len(l.instances) + len(l.starting)
+		}
 	}
 	return n
 }
@@ -62,6 +64,7 @@ type fleet struct {
 
 	service    average
 	startTook  average
+	upSince    time.Time // when it last had no instance before
 	calls      time.Time // when a call was last reported to have ended
 	failures   int       // starts failed in a row
 	failedSeq  uint64    // the last waiter that was there when one of those began
@@ -95,9 +98,10 @@ func (i *instance) free() int { return i.Concurrency - i.granted }
 type start struct {
 	id    fc.InstanceID
 	began time.Time
-	seq   uint64 // of the last waiter that was there
-	lease fc.Lease
-	gone  bool // its node has already told of its end
+	seq   uint64    // of the last waiter that was there
+	node  fc.NodeID // set before it reaches its node
+	lease fc.Lease  // guarded, unlike the rest: it is renewed
+	gone  bool      // its node has already told of its end
 }
 
 // slot is a right that was granted.
@@ -208,6 +212,16 @@ func (l *fleet) expire(now time.Time, grace time.Duration) {
 	}
 }
 
+// join puts i among those that take calls.
+func (l *fleet) join(i *instance, now time.Time) {
+	if len(l.instances) == 0 {
+		l.upSince = now
+	}
+	l.instances = append(l.instances, i)
+	l.used = now
+	l.onNode(i.Node)
+}
+
 // leave takes i out of those that take calls; its slots are void.
 func (l *fleet) leave(i *instance) {
 	for n, j := range l.instances {
@@ -277,6 +291,9 @@ func (l *fleet) demand(now time.Time, room int, cfg Config) demand {
 	if d.Waiting == 0 || d.Start == 0 {
 		return d
 	}
+	// What is still to be started after the first wave can wait for the first report.
+	const learnFor = 50 * time.Millisecond
+	d.Learning = d.Service == 0 && d.Running > 0 && now.Sub(l.upSince) < min(d.Start, learnFor)
 	// An estimate that no call has confirmed while others wait is worth nothing.
 	if d.Running > 0 && now.Sub(l.calls) > max(2*time.Second, 2*d.Start) && now.Sub(l.oldest()) > d.Start {
 		d.Service = 0

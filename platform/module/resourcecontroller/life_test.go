@@ -331,3 +331,19 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func TestHopelessRequestsEvictNobody(t *testing.T) {
+	timed(t, "what no node could ever run does not drive out idle instances", 1, nil, func(t *testing.T, w *world) {
+		v := w.versions.Put(fctest.Version("f", 1))
+		huge := fctest.Version("huge", 1)
+		huge.MemoryMB = 1 << 30
+		w.versions.Put(huge)
+		w.giveBack(t, "r", w.acquire(t, v, "r", 1)...)
+		if _, err := w.Acquire(t.Context(), w.want(huge, "r", 1)); !errors.Is(err, fc.ErrNoCapacity) {
+			t.Errorf("got %v", err)
+		}
+		if w.stops() != 0 {
+			t.Error("an idle instance had to go")
+		}
+	})
+}

@@ -3,6 +3,7 @@ package resourcecontroller
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,6 +55,18 @@ func (n *nodes) avoid(id fc.NodeID, now time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.avoided[id] = now.Add(avoidFor)
+}
+
+// couldRun tells whether any node could run an instance of k if it were empty.
+func (n *nodes) couldRun(k kind) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, info := range n.live {
+		if info.MemoryMB >= k.memoryMB && slices.Contains(info.Runtimes, k.runtime) {
+			return true
+		}
+	}
+	return false
 }
 
 // wishes turns what a version has where into a preference of nodes and what pick needs.
@@ -242,10 +255,8 @@ func (c *Controller) adopt(in fc.Instance) {
 	if in.StartTook > 0 && l.startTook.value == 0 {
 		l.startTook.add(in.StartTook, 1)
 	}
-	l.instances = append(l.instances, &instance{Instance: in, used: now, seen: now})
-	l.onNode(in.Node)
-	l.used = now
-	c.log.Info("instance adopted", "function", l.ref, "instance", in.ID, "node", in.Node)
+	l.join(&instance{Instance: in, used: now, seen: now}, now)
+	c.log.Info("instance adopted", "function", l.ref.String(), "instance", in.ID, "node", in.Node)
 	c.turnover(f, l, now)
 }
 
@@ -255,11 +266,11 @@ func (c *Controller) stopStray(in fc.Instance) {
 	if node == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, time.Hour) // calls may still run on it
+	ctx, cancel := context.WithTimeout(c.drain, time.Hour) // calls may still run on it
 	defer cancel()
-	c.log.Info("instance stops", "function", in.Version, "instance", in.ID, "node", in.Node, "reason", "its version is no more")
+	c.log.Info("instance stops", "function", in.Version.String(), "instance", in.ID, "node", in.Node, "reason", "its version is no more")
 	if err := node.Stop(ctx, in.ID); err != nil && c.ctx.Err() == nil {
-		c.log.Warn("instance did not stop", "function", in.Version, "instance", in.ID, "node", in.Node, "err", err)
+		c.log.Warn("instance did not stop", "function", in.Version.String(), "instance", in.ID, "node", in.Node, "err", err)
 	}
 }
 

@@ -62,8 +62,12 @@ func (l *fleet) learn(s *slot, u *fc.Usage, now time.Time) {
 	switch {
 	case u.InFlight > 0:
 		s.inst.used, l.used = now, now
-	case u.LastCall.After(s.inst.used) && !u.LastCall.After(now):
-		s.inst.used, l.used = u.LastCall, u.LastCall
+	case u.LastCall.After(s.inst.used):
+		s.inst.used = u.LastCall
+		if s.inst.used.After(now) { // clocks differ
+			s.inst.used = now
+		}
+		l.used = s.inst.used
 	}
 	switch {
 	case u.InFlight == 0 || u.Calls > 0:

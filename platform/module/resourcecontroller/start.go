@@ -69,12 +69,12 @@ func (c *Controller) reevaluate(f *function) {
 func (c *Controller) bringUp(f *function, l *fleet, starts []*start) {
 	leases, err := c.room(f, l, len(starts))
 	c.settle(f, l, starts, leases, err)
-	for i, lease := range leases {
+	for i, st := range starts[:len(leases)] {
 		if i == len(leases)-1 {
-			c.start(f, l, starts[i], lease.Node)
+			c.start(f, l, st)
 			return
 		}
-		c.work.Go(func() { c.start(f, l, starts[i], lease.Node) })
+		c.work.Go(func() { c.start(f, l, st) })
 	}
 }
 
@@ -84,7 +84,7 @@ func (c *Controller) settle(f *function, l *fleet, starts []*start, leases []fc.
 	defer f.mu.Unlock()
 	for i, st := range starts {
 		if i < len(leases) {
-			st.lease = leases[i]
+			st.lease, st.node = leases[i], leases[i].Node
 			continue
 		}
 		delete(l.starting, st.id)
@@ -107,7 +107,8 @@ func (c *Controller) settle(f *function, l *fleet, starts []*start, leases []fc.
 	c.plan(f, l, now)
 }
 
-func (c *Controller) start(f *function, l *fleet, st *start, on fc.NodeID) {
+func (c *Controller) start(f *function, l *fleet, st *start) {
+	on := st.node
 	node := c.deps.Node(on)
 	if node == nil {
 		c.notStarted(f, l, st, fmt.Errorf("node %s is not known: %w", on, fc.ErrUnavailable))
@@ -134,16 +135,15 @@ func (c *Controller) started(f *function, l *fleet, st *start, in fc.Instance) {
 	now := time.Now()
 	took := now.Sub(st.began)
 	c.metrics.started.Observe(took.Seconds())
-	c.log.Info("instance started", "function", l.ref, "instance", st.id, "node", st.lease.Node, "took", took)
+	c.log.Debug("instance started", "function", l.ref.String(), "instance", st.id, "node", st.node, "took", took)
 
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(l.starting, st.id)
-	in.ID, in.Node, in.Version = st.id, st.lease.Node, l.ref
+	in.ID, in.Node, in.Version = st.id, st.node, l.ref
 	in.Concurrency = max(in.Concurrency, 1)
 	i := &instance{Instance: in, lease: st.lease, used: now, seen: now}
 	l.startTook.add(took, 1)
-	l.onNode(in.Node)
 	switch {
 	case st.gone:
 		c.leases.giveBack(st.lease)
@@ -151,8 +151,8 @@ func (c *Controller) started(f *function, l *fleet, st *start, in fc.Instance) {
 	case l.old || c.ended.Load():
 		c.stop(f, l, i, "its version was replaced")
 	default:
-		l.failures, l.used = 0, now
-		l.instances = append(l.instances, i)
+		l.failures = 0
+		l.join(i, now)
 		c.turnover(f, l, now)
 	}
 }
@@ -167,7 +167,7 @@ func (c *Controller) notStarted(f *function, l *fleet, st *start, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(l.starting, st.id)
-	node := st.lease.Node
+	node := st.node
 	if own {
 		c.leases.giveBack(st.lease)
 	} else {
@@ -178,7 +178,7 @@ func (c *Controller) notStarted(f *function, l *fleet, st *start, err error) {
 	if l.old || c.ended.Load() {
 		return
 	}
-	c.log.Warn("instance did not start", "function", l.ref, "instance", st.id, "node", node, "err", err)
+	c.log.Warn("instance did not start", "function", l.ref.String(), "instance", st.id, "node", node, "err", err)
 	now := time.Now()
 	l.failures++
 	l.failedSeq = max(l.failedSeq, st.seq)

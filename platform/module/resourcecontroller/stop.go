@@ -26,7 +26,7 @@ func (c *Controller) stop(f *function, l *fleet, i *instance, why string) {
 	if c.ended.Load() {
 		return // the next owner sees to it
 	}
-	c.log.Info("instance stops", "function", l.ref, "instance", i.ID, "node", i.Node, "reason", why)
+	c.log.Info("instance stops", "function", l.ref.String(), "instance", i.ID, "node", i.Node, "reason", why)
 	c.metrics.stopped.Inc()
 	c.work.Go(func() { c.finish(f, l, i) })
 }
@@ -48,7 +48,7 @@ func (c *Controller) finish(f *function, l *fleet, i *instance) {
 		if gone {
 			return
 		}
-		c.log.Warn("instance did not stop", "function", l.ref, "instance", i.ID, "node", i.Node, "err", err)
+		c.log.Warn("instance did not stop", "function", l.ref.String(), "instance", i.ID, "node", i.Node, "err", err)
 		pause(c.ctx, backoff(n+3))
 	}
 	f.mu.Lock()
@@ -62,7 +62,7 @@ func (c *Controller) stopOn(node fc.Node, v *fc.Version, id fc.InstanceID) error
 	if v.PreStop != nil {
 		bound += v.PreStop.Timeout
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, bound)
+	ctx, cancel := context.WithTimeout(c.drain, bound)
 	defer cancel()
 	return node.Stop(ctx, id)
 }
@@ -90,7 +90,7 @@ func (c *Controller) lost(f *function, l *fleet, id fc.InstanceID, why string, n
 	if i == nil {
 		return
 	}
-	c.log.Info("instance ended", "function", l.ref, "instance", id, "node", i.Node, "reason", why)
+	c.log.Debug("instance ended", "function", l.ref.String(), "instance", id, "node", i.Node, "reason", why)
 	l.leave(i)
 	c.leases.giveBack(i.lease)
 	c.plan(f, l, now)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -228,5 +229,58 @@ func TestPrivateAuthoritiesAreTrustedWhenGiven(t *testing.T) {
 	}
 	if _, err := fcapi.New(fcapi.Config{Endpoint: &url.URL{Scheme: "https", Host: "x"}, CA: []byte("no PEM")}); err == nil {
 		t.Error("a file without certificates is taken")
+	}
+}
+
+func TestChangesAreWaitedFor(t *testing.T) {
+	s, n := serve(t, func(n int32, w http.ResponseWriter, _ *http.Request) {
+		answer := api.Function{FunctionName: "f", State: "Pending", StateReason: "the image is fetched"}
+		switch {
+		case n == 2:
+			answer.State, answer.LastUpdateStatus = "Active", "InProgress"
+		case n > 2:
+			answer.State, answer.LastUpdateStatus = "Active", "Successful"
+		}
+		_ = json.NewEncoder(w).Encode(answer)
+	})
+	c := client(t, s.URL, nil)
+	f, err := c.Function(t.Context(), "f", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Settled(ended, f); err == nil || !strings.Contains(err.Error(), "the image is fetched") {
+		t.Errorf("the wait that is given up tells %v", err)
+	}
+	if f, err = c.Settled(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	if f.State != "Active" || f.LastUpdateStatus != "Successful" || n.Load() != 3 {
+		t.Errorf("after %d questions the function is %s, %s", n.Load(), f.State, f.LastUpdateStatus)
+	}
+}
+
+func TestTagsAreChangedByTheirDifference(t *testing.T) {
+	var said []string
+	s, _ := serve(t, func(_ int32, w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		said = append(said, r.Method+" "+r.URL.Query().Get("TagKey")+string(text))
+	})
+	c := client(t, s.URL, nil)
+	changed, err := c.SetTags(t.Context(), "arn", map[string]string{"old": "1", "same": "1", "new": "1"}, map[string]string{"same": "1", "new": "2"})
+	if err != nil || !changed {
+		t.Fatal(changed, err)
+	}
+	want := []string{
+		`DELETE ["old"]`,
+		`POST {"ResourceId":["arn"],"ResourceType":"function","Tag":[{"Key":"new","Value":"2"}]}`,
+	}
+	if !slices.Equal(said, want) {
+		t.Errorf("the requests are %q, want %q", said, want)
+	}
+	said = nil
+	if changed, err := c.SetTags(t.Context(), "arn", map[string]string{"a": "1"}, map[string]string{"a": "1"}); changed || err != nil || said != nil {
+		t.Errorf("without a difference: %t, %v, %q", changed, err, said)
 	}
 }

@@ -38,6 +38,7 @@ func realPlatform(t *testing.T) *fcapi.Client {
 	for name, value := range harness.Shared(t).Exports {
 		t.Setenv(name, value)
 	}
+	t.Setenv("TF_CLI_CONFIG_FILE", noSettings(t))
 	t.Setenv("TF_ACC", "1")
 	t.Setenv("TF_ACC_TERRAFORM_PATH", cli)
 	t.Setenv("TF_ACC_PROVIDER_NAMESPACE", "fcstack")
@@ -57,6 +58,14 @@ func realPlatform(t *testing.T) *fcapi.Client {
 		t.Fatal(err)
 	}
 	return client
+}
+
+// noSettings keeps the settings of whoever runs the tests out of them.
+func noSettings(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "cli.tfrc")
+	writeFile(t, file, "disable_checkpoint = true\n")
+	return file
 }
 
 func findCLI(t *testing.T) string {

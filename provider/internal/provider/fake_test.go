@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -25,6 +26,7 @@ type fakeFC struct {
 	functions map[string]*api.Function
 	triggers  map[string]*api.Trigger
 	requests  []request
+	objects   map[string][]byte                    // packages in the object store, by bucket/name
 	fault     func(method, path string) *api.Error // nil: no fault
 	checksum  string                               // reported instead of the real one
 }
@@ -137,7 +139,10 @@ func (f *fakeFC) change(name string, body map[string]any) *api.Function {
 	}
 	fn := as[api.Function](whole)
 	if code, ok := body["code"].(map[string]any); ok {
-		zip, _ := base64.StdEncoding.DecodeString(code["zipFile"].(string))
+		zip := f.objects[fmt.Sprint(code["ossBucketName"], "/", code["ossObjectName"])]
+		if text, ok := code["zipFile"].(string); ok {
+			zip, _ = base64.StdEncoding.DecodeString(text)
+		}
 		fn.CodeChecksum, fn.CodeSize = cmp.Or(f.checksum, api.Checksum(zip)), int64(len(zip))
 	}
 	f.functions[name] = &fn

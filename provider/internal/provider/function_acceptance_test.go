@@ -95,9 +95,40 @@ const everySetting = `
   internet_access      = false
   role                 = "acs:ram::1:role/reader"
 
+  instance_isolation_mode    = "SHARE"
+  session_affinity           = "HEADER_FIELD"
+  session_affinity_config    = jsonencode({ affinityHeaderFieldName = "x-session", sessionConcurrencyPerInstance = 20 })
+  disable_inject_credentials = "All"
+
   environment_variables = {
     A = "1"
     B = "two"
+  }
+
+  log_config {
+    project  = "shop"
+    logstore = "web"
+  }
+
+  nas_config {
+    user_id = 0
+
+    mount_points {
+      server_addr = "files.example.com:/a"
+      mount_dir   = "/mnt/a"
+    }
+
+    mount_points {
+      server_addr = "files.example.com:/b"
+      mount_dir   = "/mnt/b"
+      enable_tls  = false
+    }
+  }
+
+  vpc_config {
+    vpc_id            = "vpc-1"
+    vswitch_ids       = ["vsw-1", "vsw-2"]
+    security_group_id = "sg-1"
   }
 
   custom_runtime_config {
@@ -145,6 +176,11 @@ func TestRealFunctionWithEverySettingAndBack(t *testing.T) {
 					attribute("role", knownvalue.Null()),
 					attribute("custom_runtime_config", knownvalue.Null()),
 					attribute("instance_lifecycle_config", knownvalue.Null()),
+					attribute("session_affinity", knownvalue.StringExact("NONE")),
+					attribute("session_affinity_config", knownvalue.Null()),
+					attribute("log_config", knownvalue.Null()),
+					attribute("nas_config", knownvalue.Null()),
+					attribute("vpc_config", knownvalue.Null()),
 					attribute("cpu", knownvalue.Float64Exact(0.7)),
 				},
 			},
@@ -259,7 +295,8 @@ func TestRealFunctionIsImportedByIdentity(t *testing.T) {
 		TerraformVersionChecks:   []tfversion.TerraformVersionCheck{tfversion.SkipBelow(tfversion.Version1_12_0)},
 		Steps: []resource.TestStep{
 			{
-				Config: functionConfig("acc-identity", codePath(t, "1"), ""),
+				// Where the code comes from is nothing that an import can know.
+				Config: functionConfig("acc-identity", codePath(t, "1"), "lifecycle {\n  ignore_changes = [package_dir]\n}"),
 				ConfigStateChecks: []statecheck.StateCheck{statecheck.ExpectIdentity(address, map[string]knownvalue.Check{
 					"function_name": knownvalue.StringExact("acc-identity"),
 				})},
@@ -347,11 +384,13 @@ data "fc_functions" "other" {
 		CheckDestroy:             nothingLeft(client, t),
 		Steps: []resource.TestStep{
 			{
-				Config: functionConfig("acc-data", dir, "environment_variables = { A = \"1\" }") + more,
+				Config: functionConfig("acc-data", dir, "environment_variables = { A = \"1\" }\ntags = { team = \"shop\" }") + more,
 				ConfigStateChecks: []statecheck.StateCheck{
 					statecheck.ExpectKnownValue("data.fc_function.test", tfjsonpath.New("memory_size"), knownvalue.Int64Exact(512)),
 					statecheck.ExpectKnownValue("data.fc_function.test", tfjsonpath.New("environment_variables"),
 						knownvalue.MapExact(map[string]knownvalue.Check{"A": knownvalue.StringExact("1")})),
+					statecheck.ExpectKnownValue("data.fc_function.test", tfjsonpath.New("tags"),
+						knownvalue.MapExact(map[string]knownvalue.Check{"team": knownvalue.StringExact("shop")})),
 					statecheck.ExpectSensitiveValue("data.fc_function.test", tfjsonpath.New("environment_variables")),
 					statecheck.ExpectKnownValue("data.fc_function.test", one, knownvalue.StringRegexp(regexp.MustCompile(":functions/acc-data$"))),
 					statecheck.ExpectKnownValue("data.fc_functions.test", tfjsonpath.New("names"),

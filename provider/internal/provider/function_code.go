@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -178,7 +179,35 @@ func (r *functionResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	if prior != nil {
 		plan.expect(prior)
 	}
+	if prior != nil && plan.sameFunction(prior) {
+		plan.keep(prior)
+	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, &plan)...)
+}
+
+// sameFunction says whether all that differs is where the code comes from, as
+// after an import or on another machine. The server need not hear of that.
+func (m *functionModel) sameFunction(prior *functionModel) bool {
+	there := *m
+	there.keep(prior)
+	there.PackageDir, there.PackageFile, there.Code = prior.PackageDir, prior.PackageFile, prior.Code
+	return reflect.DeepEqual(&there, prior)
+}
+
+// keep takes over what the server alone changes.
+func (m *functionModel) keep(prior *functionModel) {
+	m.CodeSize = prior.CodeSize
+	m.IdleTimeout = keepKnown(m.IdleTimeout, prior.IdleTimeout)
+	m.LastModifiedTime = prior.LastModifiedTime
+	m.State, m.StateReason, m.StateReasonCode = prior.State, prior.StateReason, prior.StateReasonCode
+	m.LastUpdateStatus = prior.LastUpdateStatus
+}
+
+func keepKnown(plan, prior types.Int64) types.Int64 {
+	if plan.IsUnknown() {
+		return prior
+	}
+	return plan
 }
 
 // expect says which values of the server a change of code touches.

@@ -109,6 +109,11 @@ func (r *functionResource) Update(ctx context.Context, req resource.UpdateReques
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if m.sameFunction(&prior) {
+		resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+		resp.Diagnostics.Append(resp.Identity.Set(ctx, functionIdentity{m.FunctionName})...)
+		return
+	}
 	in := m.to(ctx, &prior, &resp.Diagnostics)
 	if source, ok := m.source(); ok && !m.CodeChecksum.Equal(prior.CodeChecksum) {
 		in.Code = source.request(m.CodeChecksum, &resp.Diagnostics)

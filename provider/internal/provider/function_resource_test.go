@@ -129,14 +129,23 @@ func TestChecksumIsPlanned(t *testing.T) {
 	t.Run("the same code gives an empty plan", func(t *testing.T) {
 		s.wantEmpty(t, there, config)
 	})
-	t.Run("the same code in another place sends no code", func(t *testing.T) {
+	t.Run("the same code in another place is nothing for the server", func(t *testing.T) {
 		moved := maps.Clone(config)
 		moved["package_dir"] = codeDir(t, "def handler(event, context): return b'1'")
-		_, diags := s.apply(s.plan(there, moved))
-		s.must(diags)
-		if sent := fake.last(t, http.MethodPut).body["code"]; sent != nil {
-			t.Errorf("code was sent: %v", sent)
+		p := s.plan(there, moved)
+		s.must(p.Diagnostics)
+		for name, value := range s.decode("fc_function", p.PlannedState) {
+			if !value.IsFullyKnown() {
+				t.Errorf("%s is planned as unknown", name)
+			}
 		}
+		asked := len(fake.requests)
+		after, diags := s.apply(p)
+		s.must(diags)
+		if len(fake.requests) != asked {
+			t.Error("the server was asked to change something")
+		}
+		s.wantEmpty(t, after, moved)
 	})
 	t.Run("other code gives another checksum and is sent", func(t *testing.T) {
 		writeFile(t, filepath.Join(config["package_dir"].(string), "index.py"), "def handler(event, context): return b'2'")

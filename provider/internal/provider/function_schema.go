@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/boolplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -113,15 +114,15 @@ func functionAttributes() map[string]schema.Attribute {
 			Optional: true, Validators: []validator.String{attr.Role()},
 			MarkdownDescription: "ARN of the role whose temporary credentials the function gets.",
 		},
-		"instance_isolation_mode": clearable("Whether requests share an instance: `SHARE` (the default), `REQUEST_EXCLUSIVE` or `SESSION_EXCLUSIVE`.",
+		"instance_isolation_mode": defaulted(defaultIsolation, "Whether requests share an instance: `SHARE` (the default), `REQUEST_EXCLUSIVE` or `SESSION_EXCLUSIVE`.",
 			stringvalidator.OneOf("SHARE", "REQUEST_EXCLUSIVE", "SESSION_EXCLUSIVE")),
-		"session_affinity": clearable("How requests of one session find their instance: `NONE` (the default), `HEADER_FIELD`, `GENERATED_COOKIE`, `MCP_SSE` or `MCP_STREAMABLE`.",
+		"session_affinity": defaulted(defaultAffinity, "How requests of one session find their instance: `NONE` (the default), `HEADER_FIELD`, `GENERATED_COOKIE`, `MCP_SSE` or `MCP_STREAMABLE`.",
 			stringvalidator.OneOf("NONE", "HEADER_FIELD", "GENERATED_COOKIE", "MCP_SSE", "MCP_STREAMABLE")),
 		"session_affinity_config": schema.StringAttribute{
 			Optional: true, CustomType: jsontypes.NormalizedType{},
 			MarkdownDescription: "Settings of the session affinity, as JSON.",
 		},
-		"disable_inject_credentials": clearable("Where the role's credentials are not put: `None` (the default), `Env`, `Request` or `All`.",
+		"disable_inject_credentials": defaulted(defaultInjection, "Where the role's credentials are not put: `None` (the default), `Env`, `Request` or `All`.",
 			stringvalidator.OneOf("None", "Env", "Request", "All")),
 		"tags": schema.MapAttribute{
 			Optional: true, ElementType: types.StringType, Validators: []validator.Map{
@@ -159,10 +160,17 @@ func computedOnce(description string) schema.StringAttribute {
 	}
 }
 
-// clearable is for what is cleared, or put back to its default, when it is taken
-// out of the configuration.
+// clearable is for what is cleared when it is taken out of the configuration.
 func clearable(description string, checks ...validator.String) schema.StringAttribute {
 	return schema.StringAttribute{Optional: true, Validators: checks, MarkdownDescription: description}
+}
+
+// defaulted is for what every server does in the same way unless it is told.
+func defaulted(standard, description string, checks ...validator.String) schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional: true, Computed: true, Default: stringdefault.StaticString(standard),
+		Validators: checks, MarkdownDescription: description,
+	}
 }
 
 // optionalText and optionalInt leave the default to the server.

@@ -61,7 +61,7 @@ func (p *fcProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *p
 			"access_key_id":     text("ID of the access key. Environment: `ALIBABA_CLOUD_ACCESS_KEY_ID`."),
 			"access_key_secret": secret("Secret of the access key. Environment: `ALIBABA_CLOUD_ACCESS_KEY_SECRET`."),
 			"security_token":    secret("Security token that belongs to a temporary access key. Environment: `ALIBABA_CLOUD_SECURITY_TOKEN`."),
-			"region":            text("Region that requests are signed for; most installations have one and need none given. Environment: `FC_REGION`."),
+			"region":            text("Region of the installation; it needs to be given only where an endpoint serves several. Environment: `FC_REGION`."),
 			"ca_file":           text("File with the PEM certificates of the authority that signed the endpoint's certificate; the system's remain trusted. Environment: `FC_CA_FILE`."),
 			"insecure": schema.BoolAttribute{
 				Optional:            true,

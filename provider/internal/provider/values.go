@@ -65,13 +65,10 @@ func orZero[T any](server *T) (zero T) {
 	return *server
 }
 
-// defaultedFrom takes a default for what it is: nothing was set.
-func defaultedFrom(server *string, standard string, prior types.String) types.String {
-	if server == nil || *server == "" || *server == standard {
-		if prior.ValueString() == standard {
-			return prior
-		}
-		return types.StringNull()
+// defaultedFrom is a setting that has its default where the server leaves it out.
+func defaultedFrom(server *string, standard string) types.String {
+	if server == nil || *server == "" {
+		return types.StringValue(standard)
 	}
 	return types.StringValue(*server)
 }
@@ -117,14 +114,6 @@ func tagMap(tags []fcapi.Tag) map[string]string {
 func textTo(plan, prior types.String) *string {
 	if plan.IsNull() && !prior.IsNull() {
 		return new("")
-	}
-	return known(plan)
-}
-
-// defaultedTo puts the default back where a setting was taken away.
-func defaultedTo(plan types.String, standard string, prior types.String) *string {
-	if plan.IsNull() && !prior.IsNull() {
-		return &standard
 	}
 	return known(plan)
 }

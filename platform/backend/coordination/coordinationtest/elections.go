@@ -137,6 +137,9 @@ func neverTwo(t *testing.T, s, peer coordination.Service) {
 				if n := leading.Add(1); n != 1 {
 					t.Errorf("%d lead", n)
 				}
+				if err := s.Ping(t.Context()); err != nil { // lead for a while
+					t.Error(err)
+				}
 				mu.Lock()
 				epochs = append(epochs, l.Epoch())
 				mu.Unlock()

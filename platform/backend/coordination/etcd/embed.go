@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/fileutil"
 	"go.etcd.io/etcd/server/v3/embed"
@@ -18,10 +19,17 @@ import (
 	"github.com/fcstack/fcstack/platform/fc"
 )
 
+// aloneTTL is the TTL of a server of our own. Nobody waits for it to pass, since the next
+// process ends all leases; a machine that is short of breath should not lose them.
+const aloneTTL = 10 * time.Second
+
 // Embed runs an etcd server with its data in dir inside this process, for this process
 // alone: it listens nowhere. Closing the service ends the server.
 // fc.ErrUnavailable: another process uses dir.
 func Embed(ctx context.Context, dir string, o Options) (*Service, error) {
+	if o.TTL == 0 {
+		o.TTL = aloneTTL
+	}
 	o = o.withDefaults()
 	srv, err := startServer(ctx, dir, o, "")
 	if err != nil {
@@ -38,7 +46,10 @@ func Embed(ctx context.Context, dir string, o Options) (*Service, error) {
 // forgetTheDead ends the leases that are left from earlier: nobody else uses this
 // server, so their holders are gone.
 func (s *Service) forgetTheDead(ctx context.Context) error {
-	bounded, cancel := s.within(ctx)
+	bounded, cancel, err := s.within(ctx)
+	if err != nil {
+		return s.failed(ctx, "list leases", err)
+	}
 	defer cancel()
 	old, err := s.client.Leases(bounded)
 	if err != nil {

@@ -31,7 +31,10 @@ type lease struct {
 // lease takes a lease and renews it until ctx or s ends, or it is lost.
 func (s *Service) lease(ctx context.Context) (*lease, error) {
 	sent := time.Now()
-	bounded, cancel := s.within(ctx)
+	bounded, cancel, err := s.within(ctx)
+	if err != nil {
+		return nil, s.failed(ctx, "take a lease", err)
+	}
 	defer cancel()
 	granted, err := s.client.Grant(bounded, int64((s.o.TTL+time.Second-1)/time.Second))
 	if err != nil {
@@ -64,10 +67,9 @@ func (s *Service) renew(ctx context.Context, id clientv3.LeaseID, ttl time.Durat
 		if ctx.Err() != nil || !time.Now().Before(until) {
 			return false
 		}
-		sent := time.Now()
 		// One attempt may hang on a server that is gone; leave time for another.
 		attempt, cancel := context.WithTimeout(ctx, min(ttl/3, time.Until(until)))
-		_, err := s.client.KeepAliveOnce(attempt, id)
+		sent, err := s.renewOnce(attempt, id)
 		cancel()
 		switch {
 		case err == nil:
@@ -78,6 +80,18 @@ func (s *Service) renew(ctx context.Context, id clientv3.LeaseID, ttl time.Durat
 			wait = pause
 		}
 	}
+}
+
+// renewOnce renews the lease and tells when it began to. It asks something else first:
+// without a connection, that question waits between its attempts, while a renewal would
+// try again and again without a pause.
+func (s *Service) renewOnce(ctx context.Context, id clientv3.LeaseID) (sent time.Time, err error) {
+	if err := s.Ping(ctx); err != nil {
+		return sent, err
+	}
+	sent = time.Now()
+	_, err = s.client.KeepAliveOnce(ctx, id)
+	return sent, err
 }
 
 // revoke gives the lease back, so that nobody has to wait for its end. It is tried even

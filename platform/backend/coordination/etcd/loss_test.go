@@ -144,10 +144,12 @@ func TestTheDeadAreMissed(t *testing.T) {
 	l := lead(t, dying)
 	counts := hear(t, connect(t, srv))
 	awaitCount(t, counts, 1)
+	died := time.Now()
 	dying.client.Close()
 	awaitCount(t, counts, 0)
 	awaitLost(t, l)
 	lead(t, connect(t, srv))
+	t.Logf("with a TTL of %v it took %v", dying.o.TTL, time.Since(died))
 }
 
 func TestACutConnectionIsSurvived(t *testing.T) {

@@ -12,11 +12,9 @@ import (
 	"sync"
 	"time"
 
-	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
-	"google.golang.org/grpc"
 
 	"github.com/fcstack/fcstack/platform/backend/coordination"
 	"github.com/fcstack/fcstack/platform/fc"
@@ -31,7 +29,7 @@ type Options struct {
 	Password  string
 
 	Prefix  string        // of all keys; "fcstack/"
-	TTL     time.Duration // a dead process is missed after so long, whole seconds; 2 s
+	TTL     time.Duration // a dead process is missed after so long, whole seconds; 2 s, embedded 10 s
 	Timeout time.Duration // of one question to etcd; 5 s
 	Log     *slog.Logger  // slog.Default()
 }
@@ -86,17 +84,7 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open etcd: %w: %w", fc.ErrUnavailable, err)
 	}
-	remote := patient{pb.NewLeaseClient(client.ActiveConnection())}
-	client.Lease = clientv3.NewLeaseFromLeaseClient(remote, client, o.Timeout)
 	return newService(client, o), nil
-}
-
-// patient lets the renewal of a lease wait for a connection. Without it, the client
-// tries again without a pause while there is none.
-type patient struct{ pb.LeaseClient }
-
-func (p patient) LeaseKeepAlive(ctx context.Context, opts ...grpc.CallOption) (pb.Lease_LeaseKeepAliveClient, error) {
-	return p.LeaseClient.LeaseKeepAlive(ctx, append(opts, grpc.WaitForReady(true))...)
 }
 
 func newService(client *clientv3.Client, o Options) *Service {
@@ -148,11 +136,15 @@ func (s *Service) key(kind string, names ...string) string {
 	return k
 }
 
-// within is ctx bounded by the time-out of one question and by the life of s.
-func (s *Service) within(ctx context.Context) (context.Context, context.CancelFunc) {
+// within is ctx bounded by the time-out of one question and by the life of s. What is
+// over already is an error: a server in this process might answer all the same.
+func (s *Service) within(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if err := errors.Join(ctx.Err(), s.ctx.Err()); err != nil {
+		return nil, nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	unhook := context.AfterFunc(s.ctx, cancel)
-	return ctx, func() { unhook(); cancel() }
+	return ctx, func() { unhook(); cancel() }, nil
 }
 
 // alive is ctx bounded by the life of s.
@@ -176,14 +168,20 @@ func (s *Service) failed(ctx context.Context, doing string, err error) error {
 }
 
 func (s *Service) get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
-	bounded, cancel := s.within(ctx)
+	bounded, cancel, err := s.within(ctx)
+	if err != nil {
+		return nil, s.failed(ctx, "read "+key, err)
+	}
 	defer cancel()
 	resp, err := s.client.Get(bounded, key, opts...)
 	return resp, s.failed(ctx, "read "+key, err)
 }
 
 func (s *Service) txn(ctx context.Context, cmp []clientv3.Cmp, then ...clientv3.Op) (*clientv3.TxnResponse, error) {
-	bounded, cancel := s.within(ctx)
+	bounded, cancel, err := s.within(ctx)
+	if err != nil {
+		return nil, s.failed(ctx, "write", err)
+	}
 	defer cancel()
 	resp, err := s.client.Txn(bounded).If(cmp...).Then(then...).Commit()
 	if errors.Is(err, rpctypes.ErrLeaseNotFound) {

@@ -81,7 +81,7 @@ func connectSQLite(file string, c codec) (*Store, error) {
 	return &Store{
 		codec:  c,
 		read:   bun.NewDB(read, sqlitedialect.New()),
-		writer: &writer{db: bun.NewDB(write, sqlitedialect.New())},
+		writer: newWriter(bun.NewDB(write, sqlitedialect.New())),
 	}, nil
 }
 

@@ -12,15 +12,10 @@ import (
 var key = []byte("0123456789abcdef0123456789abcdef")
 
 func TestSQLite(t *testing.T) {
-	t.Run("encrypted", func(t *testing.T) {
-		metadatatest.Test(t, func(t *testing.T) metadata.Store { return openSQLite(t, key) })
-	})
-	t.Run("in clear", func(t *testing.T) {
-		metadatatest.Test(t, func(t *testing.T) metadata.Store { return openSQLite(t, nil) })
-	})
+	metadatatest.Test(t, openSQLite)
 }
 
-func openSQLite(t *testing.T, key []byte) metadata.Store {
+func openSQLite(t *testing.T) metadata.Store {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sub", "meta data?#%41.db")
 	s, err := sqlstore.OpenSQLite(t.Context(), file, sqlstore.Options{Key: key})
@@ -32,11 +27,15 @@ func openSQLite(t *testing.T, key []byte) metadata.Store {
 }
 
 func TestSQLiteReopen(t *testing.T) {
-	metadatatest.TestReopen(t, func(t *testing.T, place string) metadata.Store {
-		s, err := sqlstore.OpenSQLite(t.Context(), filepath.Join(place, "m.db"), sqlstore.Options{Key: key})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	})
+	for name, key := range map[string][]byte{"encrypted": key, "in clear": nil} {
+		t.Run(name, func(t *testing.T) {
+			metadatatest.TestReopen(t, func(t *testing.T, place string) metadata.Store {
+				s, err := sqlstore.OpenSQLite(t.Context(), filepath.Join(place, "m.db"), sqlstore.Options{Key: key})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s
+			})
+		})
+	}
 }

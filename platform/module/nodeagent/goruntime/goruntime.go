@@ -47,10 +47,7 @@ type Answer struct {
 }
 
 // Close gives up what was not read of the answer.
-func (a *Answer) Close() error {
-	a.once.Do(func() { close(a.done) })
-	return nil
-}
+func (a *Answer) Close() { a.once.Do(func() { close(a.done) }) }
 
 type result struct {
 	answer *Answer
@@ -116,7 +113,8 @@ func (s *Server) Close() {
 }
 
 // Do hands w to the process and waits for the head of its answer. An answer that is
-// returned must be closed. Part of w.Body may still be read after Do has failed.
+// returned must be closed. When Do fails, a Read of w.Body may still be under way; if it
+// is an io.Closer, it is closed to end that.
 func (s *Server) Do(ctx context.Context, w *Work) (*Answer, error) {
 	w.results = make(chan result, 1)
 	if !s.offer(w) {
@@ -210,6 +208,9 @@ func (s *Server) forget(w *Work) {
 		}
 	}
 	s.mu.Unlock()
+	if c, ok := w.Body.(io.Closer); ok {
+		c.Close()
+	}
 	select {
 	case r := <-w.results:
 		if r.answer != nil {

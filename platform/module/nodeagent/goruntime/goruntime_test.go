@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -74,7 +75,9 @@ func TestWorkGoesRound(t *testing.T) {
 		t.Fatal("ready before work was asked for")
 	default:
 	}
-	go func() {
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	wait.Go(func() {
 		for range 2 {
 			h, body := p.next()
 			path := h.Get("x-fc-request-id") + "/response"
@@ -93,7 +96,7 @@ func TestWorkGoesRound(t *testing.T) {
 				t.Errorf("status %d", status)
 			}
 		}
-	}()
+	})
 	<-s.Ready()
 	for body, failed := range map[string]bool{"good": false, "bad": true} {
 		a, err := s.Do(t.Context(), work("r-"+body, body))

@@ -93,7 +93,7 @@ func (l *Log) Stop(bound time.Duration) {
 	select {
 	case <-p.done:
 	case <-t.C:
-		p.file.SetReadDeadline(time.Unix(1, 0))
+		_ = p.file.SetReadDeadline(time.Unix(1, 0))
 		<-p.done
 	}
 	p.file.Close()
