@@ -49,8 +49,8 @@ func (c *checks) codeSource(in *CreateFunctionInput) {
 	switch {
 	case in.Code != nil && in.CustomContainerConfig != nil && in.CustomContainerConfig.Image != "":
 		c.fail("code", "code and customContainerConfig exclude each other")
-	case container && in.CustomContainerConfig == nil:
-		c.fail("customContainerConfig", "runtime %s needs it", RuntimeContainer)
+	case container && (in.CustomContainerConfig == nil || in.CustomContainerConfig.Image == ""):
+		c.fail("customContainerConfig.image", "runtime %s needs it", RuntimeContainer)
 	case !container && in.CustomContainerConfig != nil && in.CustomContainerConfig.Image != "":
 		c.fail("customContainerConfig", "only runtime %s takes it, not %s", RuntimeContainer, *in.Runtime)
 	case !container && in.Code == nil:

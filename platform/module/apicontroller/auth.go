@@ -2,10 +2,14 @@ package apicontroller
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/fcstack/fcstack/platform/api"
 	"github.com/fcstack/fcstack/platform/fc"
 )
+
+// maxSkew is how far a request's date may be from the server's clock.
+const maxSkew = 15 * time.Minute
 
 // authenticate finds out who sent a request and that nothing between changed it. The
 // body is not covered yet: what is read of it is compared with the signature's hash.
@@ -36,7 +40,7 @@ func (c *Controller) authenticate(r *http.Request, trigger bool) (*api.Signature
 		return nil, nil, api.Errorf(api.CodeSignatureNotMatch, "the request is dated %s, more than %s from the server's clock, %s",
 			sig.Date.UTC().Format(timeLayout), maxSkew, now.UTC().Format(timeLayout))
 	}
-	if sig.Nonce != "" && !c.nonces.fresh(sig.AccessKeyID, sig.Nonce, sig.Date) {
+	if sig.Nonce != "" && !c.nonces.Fresh(sig.AccessKeyID, sig.Nonce, sig.Date) {
 		return nil, nil, api.Errorf(api.CodeSignatureNotMatch, "the request's nonce was used before, or its date is too old to tell")
 	}
 	return sig, key, nil

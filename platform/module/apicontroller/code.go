@@ -3,59 +3,20 @@ package apicontroller
 import (
 	"archive/zip"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"hash"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/fcstack/fcstack/platform/api"
 	"github.com/fcstack/fcstack/platform/backend/objectstore"
 	"github.com/fcstack/fcstack/platform/fc"
+	"github.com/fcstack/fcstack/platform/module/apicontroller/intake"
 )
-
-// staged is a package on its way into the object store: in a file without a name,
-// with its digests.
-type staged struct {
-	tempDir string
-	file    *os.File
-	sha     hash.Hash
-	crc     hash.Hash64
-	size    int64
-}
-
-func (s *staged) close() {
-	if s.file != nil {
-		s.file.Close()
-	}
-}
-
-// Write makes the file at the first byte: most requests carry no package.
-func (s *staged) Write(p []byte) (int, error) {
-	if s.file == nil {
-		f, err := tempFile(s.tempDir)
-		if err != nil {
-			return 0, err
-		}
-		s.file, s.sha, s.crc = f, sha256.New(), api.NewChecksum()
-	}
-	n, err := s.file.Write(p)
-	s.sha.Write(p[:n])
-	s.crc.Write(p[:n])
-	s.size += int64(n)
-	if err != nil {
-		return n, fmt.Errorf("stage package: %w", err)
-	}
-	return n, nil
-}
 
 // storeCode brings the code of a request into the object store. pkg holds what came
 // in the request itself.
-func (c *Controller) storeCode(ctx context.Context, account string, in *api.InputCodeLocation, pkg *staged) (fc.Package, error) {
+func (c *Controller) storeCode(ctx context.Context, account string, in *api.InputCodeLocation, pkg *intake.Package) (fc.Package, error) {
 	field := "code.zipFile"
 	if !in.ZipTaken {
 		field = "code.ossObjectName"
@@ -66,7 +27,7 @@ func (c *Controller) storeCode(ctx context.Context, account string, in *api.Inpu
 	if err := checkArchive(field, pkg); err != nil {
 		return fc.Package{}, err
 	}
-	out := fc.Package{SHA256: hex.EncodeToString(pkg.sha.Sum(nil)), CRC64: api.ChecksumText(pkg.crc.Sum64()), Size: pkg.size}
+	out := fc.Package{SHA256: pkg.SHA256(), CRC64: pkg.CRC64(), Size: pkg.Size()}
 	if want := in.Checksum; want != nil && *want != "" && *want != out.CRC64 {
 		return fc.Package{}, api.InvalidArgument("code.checksum", "%s is given, but the package's CRC-64 is %s", *want, out.CRC64)
 	}
@@ -74,17 +35,14 @@ func (c *Controller) storeCode(ctx context.Context, account string, in *api.Inpu
 	if found, err := c.deps.Objects.Stat(ctx, out.Key); err == nil && found.Size == out.Size {
 		return out, nil // the key is the content's
 	}
-	if _, err := pkg.file.Seek(0, io.SeekStart); err != nil {
-		return fc.Package{}, fmt.Errorf("stage package: %w", err)
-	}
-	if _, err := c.deps.Objects.Put(ctx, out.Key, pkg.file); err != nil {
+	if _, err := c.deps.Objects.Put(ctx, out.Key, pkg.Reader()); err != nil {
 		return fc.Package{}, unavailable("store package", err)
 	}
 	return out, nil
 }
 
 // fetchObject reads a package out of the account's bucket.
-func (c *Controller) fetchObject(ctx context.Context, account, bucket, object string, pkg *staged) error {
+func (c *Controller) fetchObject(ctx context.Context, account, bucket, object string, pkg *intake.Package) error {
 	in, info, err := c.deps.Objects.Get(ctx, objectstore.UserKey(account, bucket, object))
 	switch {
 	case errors.Is(err, fc.ErrNotFound):
@@ -105,11 +63,11 @@ func (c *Controller) fetchObject(ctx context.Context, account, bucket, object st
 }
 
 // checkArchive refuses what no node could unpack, while whoever sent it still listens.
-func checkArchive(field string, pkg *staged) error {
-	if pkg.file == nil {
+func checkArchive(field string, pkg *intake.Package) error {
+	if pkg.Size() == 0 {
 		return api.InvalidArgument(field, "the package is empty")
 	}
-	z, err := zip.NewReader(pkg.file, pkg.size)
+	z, err := zip.NewReader(pkg, pkg.Size())
 	if err != nil {
 		return api.InvalidArgument(field, "the package is not a readable ZIP archive: %v", err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/fcstack/fcstack/platform/fc"
 	"github.com/fcstack/fcstack/platform/invoke"
 	"github.com/fcstack/fcstack/platform/kit/loop"
+	"github.com/fcstack/fcstack/platform/module/apicontroller/replay"
 )
 
 // Config is what an operator decides. Zero values take the defaults.
@@ -95,7 +96,7 @@ type Controller struct {
 	deps     Deps
 	log      *slog.Logger
 	suffixes []string // each with its leading dot
-	nonces   *nonces
+	nonces   *replay.Guard
 	memory   *semaphore.Weighted // for bodies that become events
 	metrics  *metrics
 	handlers map[string]handler // by name of the operation
@@ -111,7 +112,7 @@ func New(cfg Config, deps Deps) (*Controller, error) {
 		cfg:    cfg.withDefaults(),
 		deps:   deps,
 		log:    deps.Log,
-		nonces: newNonces(maxNonces),
+		nonces: replay.New(),
 		memory: semaphore.NewWeighted(eventMemory),
 		now:    time.Now,
 	}
@@ -128,5 +129,5 @@ func (c *Controller) Routes() http.Handler { return c }
 
 // Run forgets what is too old to be replayed, until ctx is done.
 func (c *Controller) Run(ctx context.Context) error {
-	return loop.Every(ctx, time.Minute, func(context.Context) { c.nonces.expire(c.now()) })
+	return loop.Every(ctx, time.Minute, func(context.Context) { c.nonces.Expire(c.now().Add(-maxSkew)) })
 }

@@ -93,3 +93,24 @@ func TestASignedCallAllocatesLittle(t *testing.T) {
 		t.Errorf("%v allocations in one call", n)
 	}
 }
+
+func BenchmarkWarmTrigger(b *testing.B) {
+	p := newPlatform(b)
+	p.create("f", "custom")
+	urls := p.trigger("f", `{"authType":"anonymous"}`)
+	hello := []byte("hello")
+	p.call = func(_ context.Context, _ *fc.Invocation, out fc.ResultWriter) error {
+		out.Begin(fc.Head{Status: 200, Size: 5})
+		_, err := out.Write(hello)
+		return err
+	}
+	u, _ := url.Parse(urls.URLInternet)
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Host, r.Body = u.Host, http.NoBody
+	w := &discard{header: http.Header{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.header)
+		p.ServeHTTP(w, r)
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fcstack/fcstack/platform/api"
 	"github.com/fcstack/fcstack/platform/fc"
+	"github.com/fcstack/fcstack/platform/module/apicontroller/intake"
 )
 
 // exchange is one request with its answer. It holds what a call needs, so that a warm
@@ -21,7 +22,7 @@ type exchange struct {
 	upgraded bool // the connection is the function's
 
 	call   fc.Invocation
-	body   body
+	body   intake.Body
 	upload streamBody
 	pass   passResult
 	event  eventResult
@@ -36,7 +37,7 @@ func getExchange(w http.ResponseWriter, r *http.Request, id string) *exchange {
 }
 
 func putExchange(x *exchange) {
-	x.body.close()
+	x.body.Close()
 	*x = exchange{}
 	exchanges.Put(x)
 }

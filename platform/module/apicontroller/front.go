@@ -9,6 +9,7 @@ import (
 
 	"github.com/fcstack/fcstack/platform/api"
 	"github.com/fcstack/fcstack/platform/fc"
+	"github.com/fcstack/fcstack/platform/module/apicontroller/intake"
 )
 
 // Names of what is answered beside the API's operations, for logs and metrics.
@@ -34,6 +35,7 @@ type request struct {
 	sig    *api.Signature
 	params [2]string // of the path
 	query  url.Values
+	body   intake.Body // unless the operation carries code
 }
 
 // operations are the operations of the API that this release builds. InvokeFunction is
@@ -136,7 +138,14 @@ func (c *Controller) manage(x *exchange, sig *api.Signature, key *fc.AccessKey, 
 	if err != nil {
 		return api.InvalidArgument("query", "%v", err)
 	}
-	answer, err := handle(&request{Request: x.r, id: x.id, key: key, sig: sig, params: m.Params, query: query})
+	q := &request{Request: x.r, id: x.id, key: key, sig: sig, params: m.Params, query: query}
+	defer q.body.Close()
+	if !carriesCode(m.Operation) {
+		if err := c.take(&q.body, x.r, sig, intake.MaxDocument); err != nil {
+			return err
+		}
+	}
+	answer, err := handle(q)
 	if err != nil {
 		return err
 	}
@@ -144,18 +153,27 @@ func (c *Controller) manage(x *exchange, sig *api.Signature, key *fc.AccessKey, 
 	return writeJSON(x.w, x.id, answer)
 }
 
-// decode reads the whole body of a request, checks it against the signature and
-// decodes it into v. An empty body leaves v as it is.
+// carriesCode tells the operations whose body may hold a package; they read it
+// themselves, as a stream.
+func carriesCode(op *api.Operation) bool {
+	return op.Name == "CreateFunction" || op.Name == "UpdateFunction"
+}
+
+// take reads the whole body of a request and compares it with its signature.
+func (c *Controller) take(b *intake.Body, r *http.Request, sig *api.Signature, limit int64) error {
+	return b.Take(r.Body, r.ContentLength, sig, intake.Bounds{Limit: limit, TempDir: c.cfg.TempDir})
+}
+
+// decode decodes the body into v. An empty one leaves v as it is.
 func (q *request) decode(v any) error {
-	var b body
-	defer b.close()
-	if err := b.read(q.Body, q.ContentLength, maxDocument, q.sig, ""); err != nil {
-		return err
-	}
-	if b.size == 0 {
+	if q.body.Size() == 0 {
 		return nil
 	}
-	return api.Decode(*b.buf, v)
+	content, err := q.body.Bytes()
+	if err != nil {
+		return fmt.Errorf("read body: %w", err)
+	}
+	return api.Decode(content, v)
 }
 
 // subdomain finds the first label of a host that belongs to HTTP triggers.

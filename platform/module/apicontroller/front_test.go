@@ -2,7 +2,10 @@ package apicontroller
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +157,62 @@ func TestATamperedPackageChangesNothing(t *testing.T) {
 	}
 }
 
+func TestBodiesNobodyAskedForAreChecked(t *testing.T) {
+	p := newPlatform(t)
+	p.create("f", "custom")
+	for _, try := range []struct{ method, path string }{{"DELETE", "/2023-03-30/functions/f"}, {"POST", "/2023-03-30/functions/f/invoke/enable"}} {
+		r := p.request(try.method, try.path, "")
+		setBody(r, "evil")
+		status, h, body := p.do(r)
+		wantError(t, status, h, body, 403, "SignatureNotMatch")
+	}
+	if _, err := p.store.Function(t.Context(), account, "f"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOverTLSAndHTTP2(t *testing.T) {
+	p := newPlatform(t)
+	p.create("f", "custom")
+	server := httptest.NewUnstartedServer(p.Routes())
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	text := strings.Repeat("x", 100_000)
+	r, err := http.NewRequest("POST", server.URL+"/2023-03-30/functions/f/triggers", strings.NewReader(`{"triggerName":"t","triggerType":"http","triggerConfig":"{\"authType\":\"anonymous\"}"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(r *http.Request, body string) []byte {
+		t.Helper()
+		api.Sign(r, credentials, api.SignOptions{Action: "Any", ContentSHA256: api.SHA256Text([]byte(body))})
+		res, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		answer, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != 200 || res.ProtoMajor != 2 {
+			t.Fatalf("%s %d %s %v", res.Proto, res.StatusCode, answer, err)
+		}
+		return answer
+	}
+	var trigger api.Trigger
+	answer := send(r, `{"triggerName":"t","triggerType":"http","triggerConfig":"{\"authType\":\"anonymous\"}"}`)
+	if err := json.Unmarshal(answer, &trigger); err != nil || !strings.HasPrefix(trigger.HTTPTrigger.URLIntranet, server.URL+"/") {
+		t.Fatalf("%s, %v", answer, err)
+	}
+	for _, url := range []string{trigger.HTTPTrigger.URLIntranet, server.URL + "/2023-03-30/functions/f/invocations"} {
+		r, err := http.NewRequest("POST", url, strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := send(r, text); string(got) != text {
+			t.Errorf("%s: %d bytes", url, len(got))
+		}
+	}
+}
+
 func TestARequestIsServedOnce(t *testing.T) {
 	p := newPlatform(t)
 	r := p.request("GET", "/2023-03-30/functions", "")
@@ -196,34 +255,6 @@ func TestADatabaseThatIsDown(t *testing.T) {
 	}
 	if status, _, body := p.send("POST", "/2023-03-30/functions/f/invocations", "hi"); status != 200 || string(body) != "hi" {
 		t.Errorf("a call needs the database: %d %s", status, body)
-	}
-}
-
-func TestNoncesAreBounded(t *testing.T) {
-	n := newNonces(nonceShards * 100)
-	start := time.Now()
-	for i := range 100_000 {
-		n.fresh("k", time.Duration(i).String(), start.Add(time.Duration(i)*10*time.Millisecond))
-	}
-	total := 0
-	for i := range n.shards {
-		total += n.shards[i].count
-	}
-	if total > nonceShards*101 {
-		t.Errorf("%d nonces are held", total)
-	}
-	if n.fresh("k", time.Duration(0).String(), start) {
-		t.Error("a request as old as those forgotten was taken for new")
-	}
-	if !n.fresh("k", "one more", start.Add(2000*time.Second)) {
-		t.Error("a new request was refused")
-	}
-	n.expire(start.Add(time.Hour))
-	for i := range n.shards {
-		if n.shards[i].count != 0 {
-			t.Error("what is too old was not forgotten")
-			break
-		}
 	}
 }
 

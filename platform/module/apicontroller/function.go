@@ -12,6 +12,7 @@ import (
 
 	"github.com/fcstack/fcstack/platform/api"
 	"github.com/fcstack/fcstack/platform/fc"
+	"github.com/fcstack/fcstack/platform/module/apicontroller/intake"
 )
 
 // syncTimeout bounds how long an answer waits for the view to take up the change.
@@ -29,8 +30,8 @@ func (c *Controller) changed(q *request, what string, args ...any) {
 }
 
 func (c *Controller) createFunction(q *request) (any, error) {
-	pkg := &staged{tempDir: c.cfg.TempDir}
-	defer pkg.close()
+	pkg := intake.NewPackage(c.cfg.TempDir)
+	defer pkg.Close()
 	var in api.CreateFunctionInput
 	if err := q.decodeWithCode(&in, &in.FunctionSettings, pkg); err != nil {
 		return nil, err
@@ -79,11 +80,11 @@ func (c *Controller) createFunction(q *request) (any, error) {
 }
 
 // decodeWithCode decodes a request whose package may be large; it goes into pkg.
-func (q *request) decodeWithCode(in any, settings *api.FunctionSettings, pkg *staged) error {
+func (q *request) decodeWithCode(in any, settings *api.FunctionSettings, pkg *intake.Package) error {
 	if q.ContentLength > 2*api.MaxZipFile {
-		return errTooLarge(2 * api.MaxZipFile)
+		return intake.TooLarge(2 * api.MaxZipFile)
 	}
-	rest, size, err := takeZip(q.sig.Body(io.LimitReader(q.Body, 2*api.MaxZipFile)), pkg)
+	rest, size, err := intake.TakeZip(q.sig.Body(io.LimitReader(q.Request.Body, 2*api.MaxZipFile)), pkg, api.MaxZipFile)
 	if err != nil {
 		return err
 	}
@@ -168,8 +169,8 @@ func checkQualifier(function, qualifier string) error {
 }
 
 func (c *Controller) updateFunction(q *request) (any, error) {
-	pkg := &staged{tempDir: c.cfg.TempDir}
-	defer pkg.close()
+	pkg := intake.NewPackage(c.cfg.TempDir)
+	defer pkg.Close()
 	var in api.UpdateFunctionInput
 	if err := q.decodeWithCode(&in, &in.FunctionSettings, pkg); err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package apicontroller
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/fcstack/fcstack/platform/api"
 	"github.com/fcstack/fcstack/platform/fc"
+	"github.com/fcstack/fcstack/platform/module/apicontroller/intake"
 )
 
 // serveTrigger answers a request to the URL of a function. uri is the path and query
@@ -102,7 +102,7 @@ func checkRequest(r *http.Request) error {
 		return api.InvalidArgument("headers", "%d bytes in all are more than %d", size, api.MaxHeaderBytes)
 	}
 	if r.ContentLength > api.MaxEvent {
-		return errTooLarge(api.MaxEvent)
+		return intake.TooLarge(api.MaxEvent)
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func (c *Controller) pass(x *exchange, t *fc.Trigger, sig *api.Signature) error 
 		return nil
 	}
 	if x.upload.left < 0 {
-		return errTooLarge(api.MaxEvent)
+		return intake.TooLarge(api.MaxEvent)
 	}
 	if failure := functionFailure(err); failure != nil && !x.begun {
 		return c.writeTriggerFailure(x, failureHead(failure, x.call.Tail), failure.Body)
@@ -154,10 +154,10 @@ func (x *exchange) brokenOff(err error) error {
 
 func (c *Controller) passBody(x *exchange, sig *api.Signature) error {
 	if sig != nil && (sig.ContentSHA256 != "" || sig.ContentMD5 != "") {
-		if err := x.body.read(x.r.Body, x.r.ContentLength, api.MaxEvent, sig, c.cfg.TempDir); err != nil {
+		if err := c.take(&x.body, x.r, sig, api.MaxEvent); err != nil {
 			return err
 		}
-		x.call.Body, x.call.Size = x.body.reader(), x.body.size
+		x.call.Body, x.call.Size = x.body.Reader(), x.body.Size()
 		return nil
 	}
 	if err := x.stream(); err != nil {
@@ -173,18 +173,18 @@ const (
 
 // callWithEvent makes an event of the request, and HTTP of the function's answer.
 func (c *Controller) callWithEvent(x *exchange, t *fc.Trigger, sig *api.Signature) error {
-	if err := x.body.read(x.r.Body, x.r.ContentLength, api.MaxEvent, sig, c.cfg.TempDir); err != nil {
+	if err := c.take(&x.body, x.r, sig, api.MaxEvent); err != nil {
 		return err
 	}
 	// Anybody may send a large body, and its event is a few times as large.
-	if x.body.size > inMemory {
-		weight := min(eventCost*x.body.size, eventMemory)
+	if x.body.Size() > intake.InMemory {
+		weight := min(eventCost*x.body.Size(), eventMemory)
 		if !c.memory.TryAcquire(weight) {
 			return api.Errorf(api.CodeResourceExhausted, "too many large requests at a time; try again")
 		}
 		defer c.memory.Release(weight)
 	}
-	content, err := io.ReadAll(x.body.reader())
+	content, err := x.body.Bytes()
 	if err != nil {
 		return fmt.Errorf("read body: %w", err)
 	}
@@ -197,8 +197,7 @@ func (c *Controller) callWithEvent(x *exchange, t *fc.Trigger, sig *api.Signatur
 		return err
 	}
 	x.call.Kind = fc.EventCall
-	x.body.Reset(event)
-	x.call.Body, x.call.Size = &x.body.Reader, int64(len(event))
+	x.call.Body, x.call.Size = x.body.Replace(event), int64(len(event))
 	x.event = eventResult{x: x, version: x.call.Version, hold: true}
 	if err := c.deps.Calls.Run(x.r.Context(), &x.call, &x.event); err != nil {
 		if failure := functionFailure(err); failure != nil {

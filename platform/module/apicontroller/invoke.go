@@ -25,12 +25,12 @@ func (c *Controller) invokeFunction(x *exchange, sig *api.Signature, key *fc.Acc
 	if err != nil {
 		return err
 	}
-	if err := x.body.read(x.r.Body, x.r.ContentLength, api.MaxEvent, sig, c.cfg.TempDir); err != nil {
+	if err := c.take(&x.body, x.r, sig, api.MaxEvent); err != nil {
 		return err
 	}
 	x.call = fc.Invocation{
 		RequestID: x.id, Account: key.Account, Function: function, Qualifier: v.Qualifier, Version: v,
-		Kind: fc.EventCall, Tail: tail, Body: x.body.reader(), Size: x.body.size,
+		Kind: fc.EventCall, Tail: tail, Body: x.body.Reader(), Size: x.body.Size(),
 	}
 	x.event = eventResult{x: x, version: v}
 	err = c.deps.Calls.Run(x.r.Context(), &x.call, &x.event)

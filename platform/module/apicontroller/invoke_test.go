@@ -14,6 +14,7 @@ import (
 
 	"github.com/fcstack/fcstack/platform/api"
 	"github.com/fcstack/fcstack/platform/fc"
+	"github.com/fcstack/fcstack/platform/module/apicontroller/intake"
 )
 
 func TestInvokeByTheSDK(t *testing.T) {
@@ -147,7 +148,7 @@ func TestDisabledFunctions(t *testing.T) {
 func TestEventsOfEverySize(t *testing.T) {
 	p := newPlatform(t)
 	p.create("f", "custom")
-	for _, size := range []int{0, 1, inMemory, inMemory + 1, 5 << 20, api.MaxEvent} {
+	for _, size := range []int{0, 1, intake.InMemory, intake.InMemory + 1, 5 << 20, api.MaxEvent} {
 		for _, chunked := range []bool{false, true} {
 			if chunked && size == api.MaxEvent {
 				continue // that much takes its time under the race detector

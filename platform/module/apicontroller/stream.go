@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fcstack/fcstack/platform/api"
+	"github.com/fcstack/fcstack/platform/module/apicontroller/intake"
 )
 
 // streamBody is the body of a request that is passed on while it comes. It reads up to
@@ -34,7 +35,7 @@ func (x *exchange) stream() error {
 
 func (s *streamBody) Read(p []byte) (int, error) {
 	if s.left < 0 {
-		return 0, errTooLarge(api.MaxEvent)
+		return 0, intake.TooLarge(api.MaxEvent)
 	}
 	if int64(len(p)) > s.left+1 {
 		p = p[:s.left+1]
@@ -43,7 +44,7 @@ func (s *streamBody) Read(p []byte) (int, error) {
 	s.read += int64(n)
 	s.ended = s.ended || err == io.EOF || s.read == s.size
 	if s.left -= int64(n); s.left < 0 {
-		return n - 1, errTooLarge(api.MaxEvent)
+		return n - 1, intake.TooLarge(api.MaxEvent)
 	}
 	return n, err
 }

@@ -217,7 +217,7 @@ func (c *Controller) showTrigger(r *http.Request, t *fc.Trigger) *api.Trigger {
 		base := c.baseURL(r)
 		out.HTTPTrigger = &api.HTTPTrigger{
 			URLInternet: hostURL(base, t.Subdomain+c.suffixes[0]),
-			URLIntranet: base + proxyPath + t.Subdomain + "/",
+			URLIntranet: base + proxyPath + t.Subdomain,
 		}
 	}
 	return out

@@ -1,4 +1,4 @@
-package apicontroller
+package intake
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ func TestThePackageIsTakenOutOfTheBody(t *testing.T) {
 		body := `{"a":"zipFile","functionName":"f","code" : { "checksum":"1", "ZipFile" : "` + text + `" , "ossBucketName":null},"z":[{"code":{"zipFile":"AAAA"}}]}`
 		for _, in := range []io.Reader{strings.NewReader(body), iotest.OneByteReader(strings.NewReader(body)), iotest.DataErrReader(strings.NewReader(body))} {
 			var sink bytes.Buffer
-			rest, size, err := takeZip(in, &sink)
+			rest, size, err := TakeZip(in, &sink, 4<<20)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -49,7 +49,7 @@ func TestBodiesWithoutPackageStayAsTheyAre(t *testing.T) {
 		`{"a\"b":"c\\","d":"{\"code\":{\"zipFile\":\"AAAA\"}}"}`, `{"code":{"a":1},"b":{"zipFile":"AAAA"}}`, `{"unfinished`, `}]{`, `{"code":{"zipFile":""}}`,
 	} {
 		var sink bytes.Buffer
-		rest, size, err := takeZip(strings.NewReader(body), &sink)
+		rest, size, err := TakeZip(strings.NewReader(body), &sink, 4<<20)
 		if err != nil || string(rest) != body || size != 0 || sink.Len() != 0 {
 			t.Errorf("%s: rest %s, %d bytes, %v", body, rest, size, err)
 		}
@@ -70,7 +70,7 @@ func TestPackagesThatCannotBeTaken(t *testing.T) {
 		"endless space":         repeat(" "),
 		"deep":                  repeat("["),
 	} {
-		_, _, err := takeZip(in, io.Discard)
+		_, _, err := TakeZip(in, io.Discard, 4<<20)
 		var e *api.Error
 		if !errors.As(err, &e) || e.Status != 400 {
 			t.Errorf("%s: %v", name, err)
@@ -106,9 +106,57 @@ func FuzzTakeZip(f *testing.F) {
 			return
 		}
 		var sink bytes.Buffer
-		rest, _, err := takeZip(bytes.NewReader(body), &sink)
+		rest, _, err := TakeZip(bytes.NewReader(body), &sink, 4<<20)
 		if err != nil || !bytes.Equal(sink.Bytes(), want) || !json.Valid(rest) {
 			t.Errorf("%q: got %q, rest %q, %v", body, sink.Bytes(), rest, err)
 		}
 	})
+}
+
+func TestADiskThatIsFullIsNoFaultOfTheCaller(t *testing.T) {
+	full := NewPackage(t.TempDir() + "/missing")
+	defer full.Close()
+	_, _, err := TakeZip(strings.NewReader(`{"code":{"zipFile":"AAAA"}}`), full, 4<<20)
+	var e *api.Error
+	if err == nil || errors.As(err, &e) {
+		t.Errorf("got %v", err)
+	}
+	var b Body
+	defer b.Close()
+	err = b.Take(strings.NewReader(strings.Repeat("x", 2*InMemory)), -1, nil, Bounds{Limit: 8 * InMemory, TempDir: t.TempDir() + "/missing"})
+	if err == nil || errors.As(err, &e) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestBodiesOfEverySizeAreTaken(t *testing.T) {
+	const limit = 3 * InMemory
+	for _, size := range []int{0, 1, InMemory - 1, InMemory, InMemory + 1, limit, limit + 1} {
+		for _, announced := range []bool{true, false} {
+			text := strings.Repeat("x", size)
+			length := int64(-1)
+			if announced {
+				length = int64(size)
+			}
+			var b Body
+			sig := &api.Signature{ContentSHA256: api.SHA256Text([]byte(text))}
+			err := b.Take(strings.NewReader(text), length, sig, Bounds{Limit: limit, TempDir: t.TempDir()})
+			if size > limit {
+				var e *api.Error
+				if !errors.As(err, &e) || e.Code != api.CodeEntityTooLarge {
+					t.Errorf("%d bytes: %v", size, err)
+				}
+				b.Close()
+				continue
+			}
+			if err != nil {
+				t.Fatalf("%d bytes, announced %v: %v", size, announced, err)
+			}
+			if got, err := io.ReadAll(b.Reader()); err != nil || string(got) != text || b.Size() != int64(size) {
+				t.Errorf("%d bytes: got %d, %v", size, len(got), err)
+			}
+			b.Close()
+			b.Close()
+		}
+	}
 }

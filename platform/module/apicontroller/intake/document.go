@@ -1,4 +1,4 @@
-package apicontroller
+package intake
 
 import (
 	"bufio"
@@ -6,14 +6,13 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
-	"io/fs"
 	"strconv"
 
 	"github.com/fcstack/fcstack/platform/api"
 )
 
-// maxDocument bounds a management request, the package inside it apart.
-const maxDocument = 1 << 20
+// MaxDocument bounds a management request, the package inside it apart.
+const MaxDocument = 1 << 20
 
 // maxDepth bounds how deep a document nests.
 const maxDepth = 64
@@ -22,9 +21,10 @@ const maxDepth = 64
 // is decoded into sink on the way, so that a package of 100 MiB never is in memory. It
 // checks no more of the grammar than it needs; decoding what it copied does the rest.
 type document struct {
-	in   *bufio.Reader
-	out  bytes.Buffer
-	sink io.Writer
+	in    *bufio.Reader
+	out   bytes.Buffer
+	sink  io.Writer
+	limit int64
 
 	open      []byte // containers that are open, { or [ each
 	expectKey bool   // the next text names a member
@@ -34,10 +34,10 @@ type document struct {
 	zipSeen   bool
 }
 
-// takeZip reads a whole request and returns it without its package, whose size it
-// tells; 0: there was none.
-func takeZip(in io.Reader, sink io.Writer) (rest []byte, size int64, err error) {
-	d := &document{in: bufio.NewReaderSize(in, 64<<10), sink: sink}
+// TakeZip reads a whole request and returns it without its package, whose size it
+// tells; 0: there was none. The package, of at most limit bytes, goes to sink.
+func TakeZip(in io.Reader, sink io.Writer, limit int64) (rest []byte, size int64, err error) {
+	d := &document{in: bufio.NewReaderSize(in, 64<<10), sink: sink, limit: limit}
 	for {
 		b, err := d.in.ReadByte()
 		if err == io.EOF {
@@ -49,8 +49,8 @@ func takeZip(in io.Reader, sink io.Writer) (rest []byte, size int64, err error) 
 		if err := d.next(b); err != nil {
 			return nil, 0, err
 		}
-		if d.out.Len() > maxDocument {
-			return nil, 0, api.Errorf(api.CodeEntityTooLarge, "the request without its package is larger than %d MiB", maxDocument>>20)
+		if d.out.Len() > MaxDocument {
+			return nil, 0, api.Errorf(api.CodeEntityTooLarge, "the request without its package is larger than %d MiB", MaxDocument>>20)
 		}
 	}
 }
@@ -100,7 +100,7 @@ func (d *document) text() error {
 func (d *document) copyText() error {
 	d.out.WriteByte('"')
 	escaped := false
-	for d.out.Len() <= maxDocument {
+	for d.out.Len() <= MaxDocument {
 		b, err := d.in.ReadByte()
 		if err == io.EOF {
 			return nil // the decoder will say where it ends
@@ -124,15 +124,12 @@ func (d *document) zip() error {
 	d.zipSeen = true
 	d.out.WriteString(`""`)
 	text := &jsonText{in: d.in}
-	limited := io.LimitReader(base64.NewDecoder(base64.StdEncoding, text), api.MaxZipFile+1)
+	limited := io.LimitReader(base64.NewDecoder(base64.StdEncoding, text), d.limit+1)
 	n, err := io.Copy(d.sink, limited)
 	var corrupt base64.CorruptInputError
-	var disk *fs.PathError
 	switch {
-	case errors.As(err, &disk):
-		return err
-	case n > api.MaxZipFile:
-		return api.InvalidArgument("code.zipFile", "the package is larger than %d MiB", api.MaxZipFile>>20)
+	case n > d.limit:
+		return api.InvalidArgument("code.zipFile", "the package is larger than %d MiB", d.limit>>20)
 	case errors.As(err, &corrupt), err == io.ErrUnexpectedEOF:
 		return api.InvalidArgument("code.zipFile", "it is not base64")
 	case err != nil:
