@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,6 +110,25 @@ func TestLifeOfATrigger(t *testing.T) {
 	wantSDKError(t, err, 404, "FunctionNotFound")
 	status, h, body := p.get("PUT", internet, "", nil)
 	wantError(t, status, h, body, 404, "TriggerNotFound")
+}
+
+func TestOneHTTPTriggerWinsARace(t *testing.T) {
+	p := newPlatform(t)
+	p.create("f", "custom")
+	var made atomic.Int32
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			status, _, _ := p.send("POST", "/2023-03-30/functions/f/triggers", fmt.Sprintf(`{"triggerName":"t%d","triggerType":"http","triggerConfig":"{}"}`, i))
+			if status == 200 {
+				made.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	if made.Load() != 1 {
+		t.Errorf("%d http triggers were made", made.Load())
+	}
 }
 
 func TestTriggersThatCannotBeMade(t *testing.T) {
