@@ -595,3 +595,41 @@ func TestTheRestOfABodyIsNoRequest(t *testing.T) {
 		})
 	}
 }
+
+func TestCallsAtTheSameTimeDoNotMix(t *testing.T) {
+	p := newPlatform(t)
+	p.create("f", "custom")
+	p.create("g", "python3.10")
+	passed, event := p.trigger("f", `{"authType":"anonymous"}`).URLIntranet, p.trigger("g", `{"authType":"anonymous"}`).URLIntranet
+	p.call = func(ctx context.Context, in *fc.Invocation, out fc.ResultWriter) error {
+		if in.Function == "f" {
+			return echo(ctx, in, out)
+		}
+		var e api.HTTPEvent
+		if err := json.NewDecoder(in.Body).Decode(&e); err != nil {
+			return err
+		}
+		return answer(fc.Head{Status: 200, Size: -1}, e.Body)(ctx, in, out)
+	}
+	var wait sync.WaitGroup
+	for worker := range 8 {
+		wait.Go(func() {
+			for i := range 15 {
+				body := strings.Repeat(fmt.Sprintf("%d-%d;", worker, i), 1+i*i*50)
+				for _, send := range []func() (int, []byte){
+					func() (int, []byte) { s, _, b := p.get("POST", passed, body, nil); return s, b },
+					func() (int, []byte) { s, _, b := p.get("POST", event, body, nil); return s, b },
+					func() (int, []byte) {
+						s, _, b := p.send("POST", "/2023-03-30/functions/f/invocations", body)
+						return s, b
+					},
+				} {
+					if status, got := send(); status != 200 || string(got) != body {
+						t.Errorf("worker %d, call %d: %d, %d bytes of %d: %.300s", worker, i, status, len(got), len(body), got)
+					}
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
