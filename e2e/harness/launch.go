@@ -115,6 +115,9 @@ func answers(ctx context.Context, url string) bool {
 // Output is everything the platform has written so far.
 func (p *Platform) Output() string { return p.out.text() }
 
+// Processes describes what runs on behalf of the platform, the platform included.
+func (p *Platform) Processes() []string { return leftProcesses(p.DataDir) }
+
 // Signal sends sig to the platform's process alone.
 func (p *Platform) Signal(sig syscall.Signal) error { return p.cmd.Process.Signal(sig) }
 

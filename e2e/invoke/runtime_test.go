@@ -33,7 +33,7 @@ def bad_init(context):
     raise RuntimeError('the initializer does not like it here')
 
 def handler(event, context):
-    what = event.decode()
+    what = event.decode('utf-8', 'replace')
     if what == 'fail':
         raise ValueError('it is raining')
     if what == 'exit':

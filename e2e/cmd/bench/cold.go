@@ -24,8 +24,8 @@ var barePython []byte
 //go:embed bare.js
 var bareNode []byte
 
-// A runtime is one kind of function that is started cold.
-type runtime struct {
+// A language is one kind of function that is started cold.
+type language struct {
 	name    string
 	runtime string
 	handler string
@@ -57,7 +57,7 @@ func (b *bench) cold(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Stop()) }()
-	runtimes := []runtime{
+	runtimes := []language{
 		{name: "Go", runtime: "custom.debian12", handler: "main", files: map[string][]byte{"bootstrap": binary}, goal: ratioAtMost(2)},
 		{name: "Python", runtime: "python3.10", handler: "index.handler", program: "python", bare: barePython, goal: ratioAtMost(2),
 			files: map[string][]byte{"index.py": []byte("def handler(event, context):\n    return event\n")}},
@@ -72,8 +72,8 @@ func (b *bench) cold(ctx context.Context) (err error) {
 	return nil
 }
 
-func (b *bench) coldRuntime(ctx context.Context, p *harness.Platform, r runtime) error {
-	side := &coldSide{bench: b, platform: p, runtime: r}
+func (b *bench) coldRuntime(ctx context.Context, p *harness.Platform, r language) error {
+	side := &coldSide{bench: b, platform: p, runtime: r, idle: len(tree(p.PID))}
 	var err error
 	if side.client, err = p.Client(); err != nil {
 		return err
@@ -106,10 +106,11 @@ type coldSide struct {
 	bench    *bench
 	platform *harness.Platform
 	client   *sdk.Client
-	runtime  runtime
+	runtime  language
 	command  []string // of the bare process
 	program  string   // interpreter that the platform used
 	made     int      // functions so far
+	idle     int      // processes of the platform while no function runs
 }
 
 // round measures bare and platform, one at a time and many at once.
@@ -177,7 +178,7 @@ func (s *coldSide) batch(n, workers int) (took []float64, err error) {
 // from what is measured next.
 func (s *coldSide) wait() error {
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if len(tree(s.platform.PID)) == 1 {
+		if len(tree(s.platform.PID)) <= s.idle {
 			return nil
 		}
 	}

@@ -37,8 +37,9 @@ type result struct {
 	All      int           // answered in Warm too
 	Took     time.Duration // of Requests
 	P50, P99 time.Duration
-	Wrong    int    // answers that were not what they should be
-	First    string // the first of them
+	Wrong    int           // answers that were not what they should be
+	First    string        // the first of them
+	CPU      time.Duration // that the load process itself used
 }
 
 func (r result) rate() float64 { return float64(r.Requests) / r.Took.Seconds() }
@@ -64,6 +65,7 @@ func (j job) run() (result, error) {
 	if err := json.Unmarshal(out, &r); err != nil {
 		return result{}, fmt.Errorf("load on %s: %w", j.Addr, err)
 	}
+	r.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	if r.Wrong > 0 && !j.Tear {
 		return result{}, fmt.Errorf("load on %s: %s", j.Addr, r.First)
 	}

@@ -64,6 +64,22 @@ func cpu(pids []int) time.Duration {
 	return time.Duration(sum) * tick
 }
 
+// busy is the CPU time that everything on this machine has used so far.
+func busy() time.Duration {
+	raw, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	line, _, _ := bytes.Cut(raw, []byte("\n"))
+	var sum int
+	for i, field := range bytes.Fields(line) {
+		if n, err := strconv.Atoi(string(field)); err == nil && i != 4 && i != 5 && i < 9 { // neither idle nor waiting for a disk
+			sum += n
+		}
+	}
+	return time.Duration(sum) * tick
+}
+
 // resident is the resident memory of one process, in bytes.
 func resident(pid int) (int64, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))

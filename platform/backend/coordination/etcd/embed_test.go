@@ -29,29 +29,51 @@ func TestWhatWasAnnouncedSurvivesARestartAndMembersDoNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	join(t, s)
-	first := lead(t, s)
+	earlier := lead(t, s)
 	s.closeMore() // the server goes and nothing is given back, as after a kill
 	s.closeMore = func() {}
 
 	s = closing(t, embedIn(t, dir, Options{Log: silent}))
-	heard := make(chan int64, 10)
+	follow := func(ctx context.Context, seen func(int64)) error { return s.Follow(ctx, t.Name(), seen) }
+	if got := first(t, follow); got != 5 {
+		t.Errorf("the feed is at %d", got)
+	}
+	members := func(ctx context.Context, seen func([]coordination.Member)) error {
+		return s.Members(ctx, t.Name(), seen)
+	}
+	if got := first(t, members); len(got) != 0 {
+		t.Errorf("members of the earlier process are there: %v", got)
+	}
+	if l := lead(t, s); l.Epoch() <= earlier.Epoch() {
+		t.Errorf("epoch %d follows %d", l.Epoch(), earlier.Epoch())
+	}
+}
+
+// first is the first thing that is seen.
+func first[T any](t *testing.T, follow func(ctx context.Context, seen func(T)) error) T {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- s.Follow(ctx, t.Name(), func(r int64) { heard <- r }) }()
-	awaitRevision(t, heard, 5)
-	cancel()
-	<-done
-	counts := make(chan int, 10)
-	ctx, cancel = context.WithCancel(t.Context())
-	go func() { done <- s.Members(ctx, t.Name(), func(m []coordination.Member) { counts <- len(m) }) }()
-	if n := <-counts; n != 0 {
-		t.Errorf("%d members of the earlier process are there", n)
+	defer cancel()
+	seen, done := make(chan T, 1), make(chan error, 1)
+	go func() {
+		done <- follow(ctx, func(v T) {
+			select {
+			case seen <- v:
+			default:
+			}
+		})
+	}()
+	select {
+	case v := <-seen:
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("following ended with %v", err)
+		}
+		return v
+	case <-time.After(patience):
+		t.Fatal("nothing was seen")
 	}
-	cancel()
-	<-done
-	if l := lead(t, s); l.Epoch() <= first.Epoch() {
-		t.Errorf("epoch %d follows %d", l.Epoch(), first.Epoch())
-	}
+	panic("not reached")
 }
 
 func TestADirectoryIsUsedOnce(t *testing.T) {

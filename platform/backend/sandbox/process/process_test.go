@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -121,36 +123,37 @@ func TestCloseEndsWhatRuns(t *testing.T) {
 }
 
 func TestTheLastOneRemovesTheMountPoints(t *testing.T) {
-	const code = "/code"
-	if _, err := os.Stat(code); !errors.Is(err, fs.ErrNotExist) {
-		t.Skip("there is a /code here, or another platform runs")
-	}
-	first := open(t, process.Config{})
+	first, second := open(t, process.Config{}), open(t, process.Config{})
 	if !first.Mounts() {
 		t.Skip("no mounts here")
 	}
-	second := open(t, process.Config{})
-	source := t.TempDir()
-	spec := sandbox.Spec{ID: "a", Stderr: os.Stderr, Command: []string{"sh", "-c", "ls /code /fc-test/deep"}, Mounts: []sandbox.Mount{
-		{Source: source, Target: code}, {Source: source, Target: "/fc-test/deep"},
-	}}
-	if err := os.WriteFile(source+"/hello", nil, 0o644); err != nil {
+	top := fmt.Sprintf("/fc-test-%d", os.Getpid()) // no other test's
+	source, deep := t.TempDir(), top+"/deep"
+	if err := os.WriteFile(filepath.Join(source, "hello"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := second.Start(t.Context(), spec); err != nil {
-		t.Fatal(err)
-	} else if <-s.Exited(); s.Exit().Code != 0 {
-		t.Errorf("exit is %+v", s.Exit())
+	run := func(d *process.Driver) {
+		t.Helper()
+		s, err := d.Start(t.Context(), sandbox.Spec{
+			ID: "a", Stderr: os.Stderr, Command: []string{"ls", deep + "/hello"}, Mounts: []sandbox.Mount{{Source: source, Target: deep}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if <-s.Exited(); s.Exit().Code != 0 {
+			t.Errorf("exit is %+v", s.Exit())
+		}
 	}
+	run(first)
+	run(second)
 	first.Close()
-	if _, err := os.Stat(code); err != nil {
+	if _, err := os.Stat(deep); err != nil {
 		t.Errorf("gone while another driver uses it: %v", err)
 	}
+	run(second)
 	second.Close()
-	for _, dir := range []string{code, "/fc-test"} {
-		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s is left: %v", dir, err)
-		}
+	if _, err := os.Stat(top); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is left: %v", top, err)
 	}
 }
 

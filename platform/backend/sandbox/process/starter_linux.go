@@ -41,6 +41,7 @@ func newStarter(mounts bool, log *slog.Logger) *starter {
 	if mounts {
 		if err := probeMounts(s.points); err != nil {
 			log.Info("process driver shows no mounts inside sandboxes", "err", err)
+			s.points.close()
 		} else {
 			s.mounts = true
 		}

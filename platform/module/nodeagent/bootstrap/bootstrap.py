@@ -24,11 +24,15 @@ OWN_PATH = sys.path[:]  # where the standard library is
 
 # --- What users' code finds when it is loaded -----------------------------------------
 
+# What the standard library tries to import though it is for other systems.
+FOREIGN = frozenset(("_winapi", "_winreg", "java", "msvcrt", "nt", "org", "vms_lib", "winreg"))
+
+
 class SiteOnDemand:
     """Last of the finders: brings in site-packages once something is not found without."""
 
     def find_spec(self, name, path=None, target=None):
-        if path is not None:
+        if path is not None or name in FOREIGN:
             return None
         sys.meta_path.remove(self)
         import site
@@ -87,6 +91,7 @@ def set_up_logging(logging):
 
 
 def prepare():
+    globals().pop("__file__", None)  # multiprocessing would run it again in its children
     sys.path[:0] = [CODE, LAYER]
     sys.argv[:] = [CODE]
     sys.dont_write_bytecode = True

@@ -83,6 +83,13 @@ def site(event, context):
     except ImportError as e:
         return str(e) + " " + str(any("-packages" in p for p in sys.path) )
 
+def spawns(event, context):
+    import multiprocessing, subprocess, sys
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        lengths = pool.map(len, ["abc"])
+    inherited = subprocess.run(["/bin/sh", "-c", "(: <&3) 2>/dev/null && echo yes || echo no"], stdout=subprocess.PIPE)
+    return [lengths, inherited.stdout.decode(), any("-packages" in p for p in sys.path)]
+
 value = 3
 `
 
@@ -226,6 +233,13 @@ def handler(e, c): return 'ok'
 		t.Errorf("answer is %+v", got)
 	}
 	if got := i.invoke("index.handler", ""); got.body != "ok" {
+		t.Errorf("answer is %+v", got)
+	}
+}
+
+func TestPythonStartsProcessesOfItsOwn(t *testing.T) {
+	i := start(t, "python3", map[string]string{"index.py": pythonFunction})
+	if got := i.invoke("index.spawns", ""); got.body != `[[3], "no\n", false]` {
 		t.Errorf("answer is %+v", got)
 	}
 }

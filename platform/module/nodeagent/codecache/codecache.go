@@ -133,6 +133,13 @@ func (c *Cache) want(p fc.Package) (*entry, error) {
 		return nil, fmt.Errorf("code cache is closed: %w", fc.ErrUnavailable)
 	}
 	e := c.entries[p.SHA256]
+	if e != nil && e.refs == 0 && e.done() && !exists(c.codeDir(e.sum)) {
+		// Somebody has cleaned up behind our back; that is no reason to fail for ever.
+		delete(c.entries, e.sum)
+		c.total -= e.size
+		c.discard(c.entryDir(e.sum))
+		e = nil
+	}
 	if e == nil {
 		e = &entry{sum: p.SHA256, ready: make(chan struct{})}
 		c.entries[p.SHA256] = e
@@ -190,8 +197,9 @@ func (c *Cache) fetch(e *entry, p fc.Package) {
 		e.size = size
 		c.total += size
 	}
+	c.evict() // before those who wait see it: then there is room again
 	close(e.ready)
-	c.evict()
+	c.evict() // itself, if nobody waits any more
 	c.mu.Unlock()
 	if err == nil {
 		c.settle(e)

@@ -306,3 +306,26 @@ func TestCloseEndsAFetch(t *testing.T) {
 		t.Errorf("a closed cache: %v", err)
 	}
 }
+
+func TestCodeThatWasRemovedIsFetchedAgain(t *testing.T) {
+	s := newShelf()
+	p := s.pack(t, "f", "content")
+	dir := filepath.Join(t.TempDir(), "cache")
+	c := open(t, dir, s, 0)
+	for _, what := range []string{filepath.Join(dir, p.SHA256, "code"), dir} {
+		_, _, release := mustGet(t, c, p)
+		release()
+		// The cache may be noting just now that all is on disk.
+		deadline := time.Now().Add(20 * time.Second)
+		for err := os.RemoveAll(what); err != nil; err = os.RemoveAll(what) {
+			if time.Now().After(deadline) {
+				t.Fatal(err)
+			}
+		}
+	}
+	_, _, release := mustGet(t, c, p)
+	release()
+	if n := s.fetched(p); n != 3 {
+		t.Errorf("fetched %d times", n)
+	}
+}

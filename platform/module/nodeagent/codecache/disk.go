@@ -31,6 +31,9 @@ type info struct {
 // unpack downloads, checks and unpacks a package beside the cache and moves it into
 // place whole.
 func (c *Cache) unpack(ctx context.Context, p fc.Package) (size int64, err error) {
+	if err := os.MkdirAll(c.cfg.Dir, 0o755); err != nil {
+		return 0, err
+	}
 	tmp, err := os.MkdirTemp(c.cfg.Dir, tmpPrefix)
 	if err != nil {
 		return 0, err
@@ -161,7 +164,7 @@ func (c *Cache) discard(dir string) {
 	if err == nil {
 		err = os.Rename(dir, filepath.Join(tmp, "old"))
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		c.cfg.Log.Error("code cannot be removed from the cache", "dir", dir, "err", err)
 		return
 	}
@@ -170,6 +173,11 @@ func (c *Cache) discard(dir string) {
 			c.cfg.Log.Error("code cannot be removed from the cache", "dir", tmp, "err", err)
 		}
 	})
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // adopt sweeps leftovers and enters what is whole, in the order it was unpacked.
