@@ -359,7 +359,9 @@ func TestFunctionsThatFailBehindAURL(t *testing.T) {
 		{"a port that never opened", func(context.Context, *fc.Invocation, fc.ResultWriter) error {
 			return &fc.Failure{Kind: fc.ErrNotStarted, Message: "port 9000"}
 		}, 412, "FcCommonError", "FunctionNotStarted"},
-		{"no capacity", func(context.Context, *fc.Invocation, fc.ResultWriter) error { return fc.ErrNoCapacity }, 503, "FcCommonError", "ResourceThrottled"},
+		{"no capacity", func(context.Context, *fc.Invocation, fc.ResultWriter) error {
+			return fmt.Errorf("take a slot of %s: %w", account, fc.ErrNoCapacity)
+		}, 503, "FcCommonError", "ResourceThrottled"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p.call = tt.call
@@ -367,8 +369,11 @@ func TestFunctionsThatFailBehindAURL(t *testing.T) {
 			if status != tt.status || h.Get("X-Fc-Error-Type") != tt.errorType || !strings.Contains(string(body), tt.body) || !json.Valid(body) {
 				t.Errorf("got %d %q %s", status, h.Get("X-Fc-Error-Type"), body)
 			}
-			if h.Get("X-Fc-Request-Id") == "" || h.Get("X-Large") != "" {
+			if h.Get("X-Fc-Request-Id") == "" || h.Get("X-Large") != "" || (status == 503) != (h.Get("Retry-After") == "1") {
 				t.Errorf("headers %v", h)
+			}
+			if strings.Contains(string(body), account) {
+				t.Errorf("the caller learns the account: %s", body)
 			}
 		})
 	}
