@@ -84,6 +84,9 @@ func (c *Controller) apiError(err error, id, operation string) *api.Error {
 		if errors.Is(err, k.kind) {
 			e := api.Errorf(k.code, "%v", err)
 			e.RequestID = id
+			if operation == triggerOperation && (k.code == api.CodeResourceExhausted || k.code == api.CodeResourceThrottled) {
+				e.Message = k.kind.Error() + "; try again" // the rest is not for strangers
+			}
 			if e.Code == api.CodeServiceUnavailable {
 				c.log.Warn("request failed", "operation", operation, "request", id, "err", err)
 				e.Message = "the platform is temporarily unavailable, try again; its log has the cause under request id " + id

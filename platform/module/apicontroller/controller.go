@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -101,6 +102,8 @@ type Controller struct {
 	metrics  *metrics
 	handlers map[string]handler // by name of the operation
 	now      func() time.Time
+
+	adding sync.Mutex // of triggers
 }
 
 // New makes a Controller.

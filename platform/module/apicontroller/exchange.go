@@ -58,5 +58,8 @@ func (x *exchange) fail(e *api.Error) {
 	if x.operation == triggerOperation {
 		x.w.Header()[errorTypeHeader] = []string{platformError}
 	}
+	if e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable {
+		x.w.Header()["Retry-After"] = []string{"1"}
+	}
 	writeError(x.w, e)
 }

@@ -84,22 +84,21 @@ func (c *Controller) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// end cleans up after an exchange, a panic included.
+// end cleans up after an exchange, a panic included. After one the exchange is not used
+// again: something may still hold it.
 func (c *Controller) end(x *exchange) {
 	p := recover()
 	if p != nil && p != http.ErrAbortHandler {
 		c.log.Error("panic", "operation", x.operation, "request", x.id, "err", fmt.Sprint(p), "stack", string(debug.Stack()))
 		if !x.begun {
 			x.fail(c.apiError(fmt.Errorf("panic: %v", p), x.id, x.operation))
-			p = nil
-		} else {
-			p = http.ErrAbortHandler
+			c.metrics.count(x.operation, x.status)
+			return
 		}
 	}
 	c.metrics.count(x.operation, x.status)
 	if p != nil {
-		putExchange(x)
-		panic(p) // what was begun must not look complete
+		panic(http.ErrAbortHandler) // what was begun must not look complete
 	}
 	x.cutOff()
 	putExchange(x)

@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,6 +110,25 @@ func TestLifeOfATrigger(t *testing.T) {
 	wantSDKError(t, err, 404, "FunctionNotFound")
 	status, h, body := p.get("PUT", internet, "", nil)
 	wantError(t, status, h, body, 404, "TriggerNotFound")
+}
+
+func TestOneHTTPTriggerWinsARace(t *testing.T) {
+	p := newPlatform(t)
+	p.create("f", "custom")
+	var made atomic.Int32
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			status, _, _ := p.send("POST", "/2023-03-30/functions/f/triggers", fmt.Sprintf(`{"triggerName":"t%d","triggerType":"http","triggerConfig":"{}"}`, i))
+			if status == 200 {
+				made.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	if made.Load() != 1 {
+		t.Errorf("%d http triggers were made", made.Load())
+	}
 }
 
 func TestTriggersThatCannotBeMade(t *testing.T) {
@@ -338,7 +359,9 @@ func TestFunctionsThatFailBehindAURL(t *testing.T) {
 		{"a port that never opened", func(context.Context, *fc.Invocation, fc.ResultWriter) error {
 			return &fc.Failure{Kind: fc.ErrNotStarted, Message: "port 9000"}
 		}, 412, "FcCommonError", "FunctionNotStarted"},
-		{"no capacity", func(context.Context, *fc.Invocation, fc.ResultWriter) error { return fc.ErrNoCapacity }, 503, "FcCommonError", "ResourceThrottled"},
+		{"no capacity", func(context.Context, *fc.Invocation, fc.ResultWriter) error {
+			return fmt.Errorf("take a slot of %s: %w", account, fc.ErrNoCapacity)
+		}, 503, "FcCommonError", "ResourceThrottled"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p.call = tt.call
@@ -346,8 +369,11 @@ func TestFunctionsThatFailBehindAURL(t *testing.T) {
 			if status != tt.status || h.Get("X-Fc-Error-Type") != tt.errorType || !strings.Contains(string(body), tt.body) || !json.Valid(body) {
 				t.Errorf("got %d %q %s", status, h.Get("X-Fc-Error-Type"), body)
 			}
-			if h.Get("X-Fc-Request-Id") == "" || h.Get("X-Large") != "" {
+			if h.Get("X-Fc-Request-Id") == "" || h.Get("X-Large") != "" || (status == 503) != (h.Get("Retry-After") == "1") {
 				t.Errorf("headers %v", h)
+			}
+			if strings.Contains(string(body), account) {
+				t.Errorf("the caller learns the account: %s", body)
 			}
 		})
 	}
@@ -573,4 +599,42 @@ func TestTheRestOfABodyIsNoRequest(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestCallsAtTheSameTimeDoNotMix(t *testing.T) {
+	p := newPlatform(t)
+	p.create("f", "custom")
+	p.create("g", "python3.10")
+	passed, event := p.trigger("f", `{"authType":"anonymous"}`).URLIntranet, p.trigger("g", `{"authType":"anonymous"}`).URLIntranet
+	p.call = func(ctx context.Context, in *fc.Invocation, out fc.ResultWriter) error {
+		if in.Function == "f" {
+			return echo(ctx, in, out)
+		}
+		var e api.HTTPEvent
+		if err := json.NewDecoder(in.Body).Decode(&e); err != nil {
+			return err
+		}
+		return answer(fc.Head{Status: 200, Size: -1}, e.Body)(ctx, in, out)
+	}
+	var wait sync.WaitGroup
+	for worker := range 8 {
+		wait.Go(func() {
+			for i := range 15 {
+				body := strings.Repeat(fmt.Sprintf("%d-%d;", worker, i), 1+i*i*50)
+				for _, send := range []func() (int, []byte){
+					func() (int, []byte) { s, _, b := p.get("POST", passed, body, nil); return s, b },
+					func() (int, []byte) { s, _, b := p.get("POST", event, body, nil); return s, b },
+					func() (int, []byte) {
+						s, _, b := p.send("POST", "/2023-03-30/functions/f/invocations", body)
+						return s, b
+					},
+				} {
+					if status, got := send(); status != 200 || string(got) != body {
+						t.Errorf("worker %d, call %d: %d, %d bytes of %d: %.300s", worker, i, status, len(got), len(body), got)
+					}
+				}
+			}
+		})
+	}
+	wait.Wait()
 }

@@ -67,7 +67,7 @@ func newPlatform(t testing.TB) *platform {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	log := slog.New(slog.DiscardHandler)
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	p := &platform{t: t, store: store, view: view.New(view.Deps{Store: store, Log: log}), call: echo}
 	if p.objects, err = dir.Open(t.TempDir()); err != nil {
 		t.Fatal(err)

@@ -48,10 +48,7 @@ func (c *Controller) createTrigger(q *request) (any, error) {
 			return nil, err
 		}
 	}
-	if err := c.checkOthers(q, t); err != nil {
-		return nil, err
-	}
-	if err := c.putTrigger(q, t); err != nil {
+	if err := c.addTrigger(q, t); err != nil {
 		return nil, err
 	}
 	c.changed(q, "trigger created", "function", t.Function, "trigger", t.Name)
@@ -75,6 +72,17 @@ func triggerConfig(text string) (*fc.HTTPTrigger, error) {
 		}
 	}
 	return out, nil
+}
+
+// addTrigger stores a trigger if the others of its function allow it. One at a time in
+// this process; two processes at the same moment may exceed the limits by one.
+func (c *Controller) addTrigger(q *request, t *fc.Trigger) error {
+	c.adding.Lock()
+	defer c.adding.Unlock()
+	if err := c.checkOthers(q, t); err != nil {
+		return err
+	}
+	return c.putTrigger(q, t)
 }
 
 // checkOthers looks at the triggers that the function has already.
