@@ -186,7 +186,7 @@ func (x *exchange) persistence(final bool) (keepAlive bool) {
 	case len(x.given.conn) > 0 && x.given.conn[0] == "close", x.conn.srv.closing.Load():
 		x.close = true
 	case x.body.ended.Load():
-	case x.await.Load() != continueNot, final && x.body.resting.Load() > maxRest:
+	case x.body.broken.Load(), x.await.Load() != continueNot, final && x.body.resting.Load() > maxRest:
 		x.close = true // rather than read a body that nobody wants
 	}
 	return keepAlive && !x.close
