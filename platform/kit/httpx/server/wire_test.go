@@ -281,7 +281,7 @@ func FuzzRequests(f *testing.F) {
 	for _, r := range requests {
 		f.Add(r.input, 5)
 	}
-	fault := regexp.MustCompile(`\d{3} close=true\n?$`)
+	fault := regexp.MustCompile(`HTTP/1\.\d \d{3} close=true\n?$`)
 	p := newPair(f, http.HandlerFunc(describe))
 	f.Fuzz(func(t *testing.T, input string, step int) {
 		if strings.Contains(input, "PRI") || len(input) > 7<<10 {
