@@ -135,6 +135,10 @@ var answers = []struct {
 		io.WriteString(w, "last")
 	}},
 	{"another Connection", func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Connection", "x-y") }},
+	{"a handler that changes its request", func(w http.ResponseWriter, r *http.Request) {
+		r.Header, r.Close, r.Body = nil, false, nil
+		io.WriteString(w, "small")
+	}},
 	{"identity", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Transfer-Encoding", "identity")
 		io.WriteString(w, "to the end")

@@ -37,6 +37,11 @@ type exchange struct {
 	written int64       // by the handler
 	given   given
 
+	// What counts of the request: handlers change it.
+	is11   bool
+	isHead bool
+	keep10 bool // an old client wants to keep the connection
+
 	committed     bool // the head is complete
 	chunked       bool
 	close         bool // the connection ends after the answer
@@ -64,6 +69,18 @@ type given struct {
 
 var errDone = errors.New("response is complete: the handler has returned")
 
+// note takes what the answer depends on from the request.
+func (x *exchange) note() {
+	req := &x.req
+	x.is11 = req.ProtoAtLeast(1, 1)
+	x.isHead = req.Method == http.MethodHead
+	if v := req.Header["Connection"]; len(v) > 0 {
+		x.keep10 = !x.is11 && hasToken(v[0], "keep-alive")
+		x.close = hasToken(v[0], "close")
+	}
+	x.close = x.close || x.is11 && req.Close
+}
+
 // expect notes that the client waits before it sends the body.
 func (x *exchange) expect() error {
 	v := x.req.Header.Get("Expect")
@@ -71,7 +88,7 @@ func (x *exchange) expect() error {
 	case v == "":
 	case !hasToken(v, "100-continue"):
 		return &refusal{http.StatusExpectationFailed, "unknown expectation"}
-	case x.req.ProtoAtLeast(1, 1) && x.req.ContentLength != 0:
+	case x.is11 && x.req.ContentLength != 0:
 		x.await.Store(continuePending)
 	}
 	return nil
@@ -279,7 +296,7 @@ func isDirect(src io.Reader) bool {
 // readDirect moves what is left of a body of declared length.
 func (x *exchange) readDirect(src io.Reader) (int64, error) {
 	left := x.length - x.written
-	if left <= 0 || !bodyAllowed(x.status) || x.req.Method == http.MethodHead || len(x.given.te) > 0 {
+	if left <= 0 || !bodyAllowed(x.status) || x.isHead || len(x.given.te) > 0 {
 		return 0, nil
 	}
 	if err := x.FlushError(); err != nil {

@@ -199,6 +199,22 @@ func TestTimeLimitsSpareTheRequestThatRuns(t *testing.T) {
 	}
 }
 
+func TestConnectionsBeyondTheBoundWait(t *testing.T) {
+	s := &Server{Handler: http.HandlerFunc(echo), MaxConnections: 1}
+	r := start(t, s.Serve, s.Shutdown, s.Close)
+	first, second := dial(t, r.addr), dial(t, r.addr)
+	first.send(post + strings.Repeat("x", 64))
+	first.answer()
+	second.send(post + strings.Repeat("y", 64))
+	if n := s.Connections(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+	first.Close()
+	if _, body := second.answer(); body != strings.Repeat("y", 64) {
+		t.Errorf("got %q", body)
+	}
+}
+
 func TestRefusalsSpeakAsTheOwnerWants(t *testing.T) {
 	s := &Server{
 		Handler: http.HandlerFunc(echo),
