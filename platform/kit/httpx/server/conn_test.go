@@ -309,4 +309,3 @@ func TestDeadlinesOfAHandlerEndWithIt(t *testing.T) {
 		}
 	})
 }
-
