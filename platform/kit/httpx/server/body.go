@@ -21,6 +21,7 @@ const maxRest = 256 << 10
 type body struct {
 	x       *exchange
 	ended   atomic.Bool // read to its end: nothing of it is on the connection any more
+	broken  atomic.Bool // its chunks are malformed: where it ends is not known
 	closed  atomic.Bool
 	resting atomic.Int64 // what is left of a body of known size
 
@@ -82,6 +83,7 @@ func (b *body) read(p []byte) (n int, err error) {
 		// Nothing is lost: a later deadline lets the reading go on.
 	default:
 		b.err = err
+		b.broken.Store(b.chunked != nil)
 	}
 	return n, err
 }

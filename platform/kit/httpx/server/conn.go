@@ -190,6 +190,7 @@ func (c *conn) next() (*exchange, error) {
 	x := &exchange{conn: c, length: -1}
 	x.ctx.conn = c
 	x.req = *req.WithContext(&x.ctx)
+	x.note()
 	x.body.start(x)
 	c.posted = req.Method == http.MethodPost
 	return x, x.expect()
@@ -312,10 +313,14 @@ func (c *conn) end() {
 // kill closes the connection whatever it does.
 func (c *conn) kill() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.takenOver {
+	x, taken := c.cur, c.takenOver
+	if !taken {
 		c.expired = true
 		c.nc.Close()
+	}
+	c.mu.Unlock()
+	if x != nil && !taken {
+		x.ctx.cancel()
 	}
 }
 

@@ -54,7 +54,7 @@ func (x *exchange) release() {
 
 // inform writes an informational answer.
 func (x *exchange) inform(code int) {
-	b := appendStatus(nil, x.req.ProtoAtLeast(1, 1), code)
+	b := appendStatus(nil, x.is11, code)
 	for name, values := range x.header {
 		if name != "Content-Length" && name != "Transfer-Encoding" {
 			b = appendFields(b, name, values)
@@ -69,7 +69,7 @@ func (x *exchange) inform(code int) {
 // appendHead renders the status line and the handler's fields, but for those of framing.
 func (x *exchange) appendHead() {
 	buf := x.take()
-	b := appendStatus(buf.out[:0], x.req.ProtoAtLeast(1, 1), x.status)
+	b := appendStatus(buf.out[:0], x.is11, x.status)
 	if _, dated := x.header["Date"]; !dated {
 		b = appendDate(b)
 	}
@@ -131,7 +131,7 @@ func (x *exchange) commit(p []byte, final bool) {
 	x.committed = true
 	g, buf := &x.given, x.buf
 	b := buf.out
-	allowed, head := bodyAllowed(x.status), x.req.Method == http.MethodHead
+	allowed, head := bodyAllowed(x.status), x.isHead
 	te := ""
 	if len(g.te) > 0 {
 		te = g.te[0]
@@ -154,7 +154,7 @@ func (x *exchange) commit(p []byte, final bool) {
 			b = strconv.AppendInt(b, x.length, 10)
 			b = append(b, "\r\n"...)
 		}
-	case !x.req.ProtoAtLeast(1, 1) || te == "identity":
+	case !x.is11 || te == "identity":
 		x.close = true // the end of the connection is that of the body
 	default:
 		x.chunked = true
@@ -170,23 +170,18 @@ func (x *exchange) commit(p []byte, final bool) {
 // persistence decides whether the connection ends, and whether an old client is to be
 // told that it does not.
 func (x *exchange) persistence(final bool) (keepAlive bool) {
-	req := &x.req
-	fixed := x.req.Method == http.MethodHead || x.length >= 0 || !bodyAllowed(x.status)
-	conn := ""
-	if v := req.Header["Connection"]; len(v) > 0 {
-		conn = v[0]
-	}
+	fixed := x.isHead || x.length >= 0 || !bodyAllowed(x.status)
 	switch {
-	case fixed && !req.ProtoAtLeast(1, 1) && hasToken(conn, "keep-alive"):
+	case fixed && x.keep10:
 		keepAlive = x.given.conn == nil
-	case !req.ProtoAtLeast(1, 1), req.Close:
+	case !x.is11:
 		x.close = true
 	}
 	switch {
 	case len(x.given.conn) > 0 && x.given.conn[0] == "close", x.conn.srv.closing.Load():
 		x.close = true
 	case x.body.ended.Load():
-	case x.await.Load() != continueNot, final && x.body.resting.Load() > maxRest:
+	case x.body.broken.Load(), x.await.Load() != continueNot, final && x.body.resting.Load() > maxRest:
 		x.close = true // rather than read a body that nobody wants
 	}
 	return keepAlive && !x.close
@@ -199,7 +194,7 @@ func (x *exchange) appendConnection(b []byte, keepAlive bool) []byte {
 		return append(b, "Connection: keep-alive\r\n"...)
 	case !x.close, x.switches(), len(given) > 0 && hasToken(given[0], "close"):
 		return appendFields(b, "Connection", given)
-	case x.req.ProtoAtLeast(1, 1):
+	case x.is11:
 		return append(b, "Connection: close\r\n"...)
 	}
 	return b
@@ -222,7 +217,7 @@ func (x *exchange) emit(p []byte, final bool) error {
 		x.commit(first, final)
 	}
 	n := len(buf.body) + len(p)
-	if x.req.Method == http.MethodHead {
+	if x.isHead {
 		n, p = 0, nil
 		buf.body = buf.body[:0]
 	}
@@ -256,7 +251,7 @@ func (x *exchange) send(p []byte, tail string, final bool) error {
 		buf.vec = [3][]byte{b[:front], p, b[front:]}
 		buf.list = buf.vec[:]
 		_, err = buf.list.WriteTo(x.conn.nc)
-		buf.vec = [3][]byte{}
+		buf.vec, buf.list = [3][]byte{}, nil
 	case len(b) > 0:
 		_, err = x.conn.nc.Write(b)
 	}
@@ -296,7 +291,7 @@ func (x *exchange) flushAll() {
 
 // keep tells whether the connection is in a state to go on.
 func (x *exchange) keep() bool {
-	short := x.length >= 0 && x.written != x.length && bodyAllowed(x.status) && x.req.Method != http.MethodHead
+	short := x.length >= 0 && x.written != x.length && bodyAllowed(x.status) && !x.isHead
 	return !x.close && !short && !x.failed.Load()
 }
 

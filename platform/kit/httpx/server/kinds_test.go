@@ -32,17 +32,9 @@ const patience = 10 * time.Second
 
 func startStd(tb testing.TB, h http.Handler) *running {
 	s := &http.Server{
-		Handler: fullDuplex(h), MaxHeaderBytes: 8 << 10, ErrorLog: log.New(io.Discard, "", 0),
+		Handler: h, MaxHeaderBytes: 8 << 10, ErrorLog: log.New(io.Discard, "", 0),
 	}
 	return start(tb, s.Serve, s.Shutdown, s.Close)
-}
-
-// fullDuplex turns on what this package always does.
-func fullDuplex(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.NewResponseController(w).EnableFullDuplex()
-		h.ServeHTTP(w, r)
-	})
 }
 
 func startOwn(tb testing.TB, h http.Handler) *running {

@@ -37,6 +37,11 @@ type exchange struct {
 	written int64       // by the handler
 	given   given
 
+	// What counts of the request: handlers change it.
+	is11   bool
+	isHead bool
+	keep10 bool // an old client wants to keep the connection
+
 	committed     bool // the head is complete
 	chunked       bool
 	close         bool // the connection ends after the answer
@@ -64,6 +69,18 @@ type given struct {
 
 var errDone = errors.New("response is complete: the handler has returned")
 
+// note takes what the answer depends on from the request.
+func (x *exchange) note() {
+	req := &x.req
+	x.is11 = req.ProtoAtLeast(1, 1)
+	x.isHead = req.Method == http.MethodHead
+	if v := req.Header["Connection"]; len(v) > 0 {
+		x.keep10 = !x.is11 && hasToken(v[0], "keep-alive")
+		x.close = hasToken(v[0], "close")
+	}
+	x.close = x.close || x.is11 && req.Close
+}
+
 // expect notes that the client waits before it sends the body.
 func (x *exchange) expect() error {
 	v := x.req.Header.Get("Expect")
@@ -71,7 +88,7 @@ func (x *exchange) expect() error {
 	case v == "":
 	case !hasToken(v, "100-continue"):
 		return &refusal{http.StatusExpectationFailed, "unknown expectation"}
-	case x.req.ProtoAtLeast(1, 1) && x.req.ContentLength != 0:
+	case x.is11 && x.req.ContentLength != 0:
 		x.await.Store(continuePending)
 	}
 	return nil
@@ -228,66 +245,69 @@ func (x *exchange) usable() error {
 }
 
 // ReadFrom implements io.ReaderFrom: files and connections go to the socket inside the
-// kernel where the length is declared.
+// kernel where the length is declared. It reads before it writes anything: src may be the
+// request's body, and the answer may depend on what becomes of reading it.
 func (x *exchange) ReadFrom(src io.Reader) (n int64, err error) {
-	if err := x.usable(); err != nil {
+	if err := x.unusable(); err != nil {
 		return 0, err
 	}
 	buf := copyBuffers.Get().(*[copyBuffer]byte)
 	defer copyBuffers.Put(buf)
-	for x.direct(src) {
-		if !x.committed {
-			// The head waits for the first bytes, as it does elsewhere.
-			m, err := src.Read(buf[:sniffLen])
-			w, werr := x.Write(buf[:m])
-			n += int64(w)
-			if err != nil || werr != nil {
-				return n, firstError(werr, err)
+	_, direct := x.conn.nc.(io.ReaderFrom)
+	direct = direct && isDirect(src)
+	for {
+		unit := buf[:]
+		switch {
+		case direct && x.status == 0:
+			unit = buf[:sniffLen] // enough to complete the head
+		case direct:
+			direct = false
+			m, err := x.readDirect(src)
+			n += m
+			if err != nil {
+				return n, err
 			}
 		}
-		if err := x.FlushError(); err != nil {
-			return n, err
+		m, err := src.Read(unit)
+		if m > 0 {
+			w, werr := x.Write(unit[:m])
+			n += int64(w)
+			if werr != nil {
+				return n, werr
+			}
 		}
-		m, err := x.conn.nc.(io.ReaderFrom).ReadFrom(&io.LimitedReader{R: src, N: x.length - x.written})
-		x.written += m
-		n += m
+		if err == io.EOF {
+			return n, nil
+		}
 		if err != nil {
-			x.fail()
 			return n, err
-		}
-		if m == 0 {
-			break
-		}
-	}
-	for {
-		m, err := src.Read(buf[:])
-		w, werr := x.Write(buf[:m])
-		n += int64(w)
-		if err != nil || werr != nil {
-			return n, firstError(werr, err)
 		}
 	}
 }
 
-// direct tells whether the rest of the body may go from src to the socket by itself.
-func (x *exchange) direct(src io.Reader) bool {
+func isDirect(src io.Reader) bool {
 	switch src.(type) {
 	case *os.File, *net.TCPConn, *net.UnixConn:
-		return x.conn.vectored && x.length > x.written && !x.chunked && bodyAllowed(x.status) &&
-			x.req.Method != http.MethodHead && len(x.given.te) == 0
+		return true
 	}
 	return false
 }
 
-// firstError is what a copy ends with: the end of the source is none.
-func firstError(write, read error) error {
-	if write != nil {
-		return write
+// readDirect moves what is left of a body of declared length.
+func (x *exchange) readDirect(src io.Reader) (int64, error) {
+	left := x.length - x.written
+	if left <= 0 || !bodyAllowed(x.status) || x.isHead || len(x.given.te) > 0 {
+		return 0, nil
 	}
-	if read == io.EOF {
-		return nil
+	if err := x.FlushError(); err != nil {
+		return 0, err
 	}
-	return read
+	n, err := x.conn.nc.(io.ReaderFrom).ReadFrom(&io.LimitedReader{R: src, N: left})
+	x.written += n
+	if err != nil {
+		x.fail()
+	}
+	return n, err
 }
 
 // Flush implements http.Flusher.

@@ -33,6 +33,10 @@ type Server struct {
 	// Zero: http.DefaultMaxHeaderBytes.
 	MaxHeaderBytes int
 
+	// MaxConnections bounds the connections, hijacked ones aside: further ones wait in the
+	// listener's backlog. Zero: no bound.
+	MaxConnections int
+
 	// BadRequest makes the body of the answer to a request that never reaches Handler.
 	// nil: plain text.
 	BadRequest func(status int, reason string) (contentType string, body []byte)
@@ -46,7 +50,8 @@ type Server struct {
 
 	mu        sync.Mutex // guards the following
 	listeners map[net.Listener]struct{}
-	conns     []*conn // each knows its index
+	conns     []*conn   // each knows its index
+	room      sync.Cond // of mu: there may be room for a connection
 	scanning  bool
 	waiting   []chan struct{} // closed when no connection is left
 }
@@ -61,6 +66,9 @@ func (s *Server) Serve(l net.Listener) error {
 	defer s.removeListener(l)
 	var pause time.Duration
 	for {
+		if !s.waitForRoom() {
+			return http.ErrServerClosed
+		}
 		nc, err := l.Accept()
 		if err != nil {
 			if s.closing.Load() {
@@ -137,6 +145,9 @@ func (s *Server) stopAccepting() {
 	for l := range s.listeners {
 		l.Close()
 	}
+	if s.room.L != nil {
+		s.room.Broadcast()
+	}
 }
 
 func (s *Server) addListener(l net.Listener) bool {
@@ -147,6 +158,7 @@ func (s *Server) addListener(l net.Listener) bool {
 	}
 	if s.listeners == nil {
 		s.listeners = map[net.Listener]struct{}{}
+		s.room.L = &s.mu
 	}
 	s.listeners[l] = struct{}{}
 	return true
@@ -156,6 +168,19 @@ func (s *Server) removeListener(l net.Listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.listeners, l)
+}
+
+// waitForRoom returns false once the server is closing.
+func (s *Server) waitForRoom() bool {
+	if s.MaxConnections <= 0 {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.conns) >= s.MaxConnections && !s.closing.Load() {
+		s.room.Wait()
+	}
+	return !s.closing.Load()
 }
 
 // add registers a connection and starts the scanner with the first one.
@@ -188,6 +213,7 @@ func (s *Server) remove(c *conn) {
 	s.conns[len(s.conns)-1] = nil
 	s.conns = s.conns[:len(s.conns)-1]
 	c.index = -1
+	s.room.Signal()
 	if len(s.conns) > 0 {
 		return
 	}

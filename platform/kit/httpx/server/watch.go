@@ -12,6 +12,8 @@ const (
 	calm = 200 * time.Millisecond
 	// effort bounds the scanner's share of the time to one part in so many.
 	effort = 50
+	// maxPause bounds what effort can do to requests on a busy machine.
+	maxPause = 200 * time.Millisecond
 )
 
 // seen is what the scanner knows of a connection.
@@ -50,7 +52,7 @@ func (s *Server) scan(wake chan struct{}) {
 		case now.Sub(busyAt) > calm && !s.slow.Swap(true):
 			continue // one look more: a request that began before the swap wakes nobody
 		}
-		pause := max(tick, effort*time.Since(now))
+		pause := min(max(tick, effort*time.Since(now)), maxPause)
 		if s.slow.Load() {
 			pause = s.idlePause()
 		}
