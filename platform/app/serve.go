@@ -10,6 +10,9 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/fcstack/fcstack/platform/kit/httpx/server"
+	"github.com/fcstack/fcstack/platform/module/apicontroller"
 )
 
 // listen opens a TCP port, with an error that says what to do.
@@ -24,15 +27,34 @@ func listen(flag, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// newServer is an HTTP server that neither waits for ever for a client's header nor
-// cuts a long call short. The limits of the API on headers are the front door's; this
-// one only bounds memory.
+// The limits of the API on headers are the front door's; these only bound what a
+// client may hold for how long. A call may take as long as it likes.
+const (
+	headerTimeout  = 20 * time.Second
+	idleTimeout    = 5 * time.Minute
+	maxHeaderBytes = 64 << 10
+)
+
+// newFrontServer is the server of the API and of HTTP triggers, on the way of every
+// call. What never reaches the front door is answered in the API's form too.
+func newFrontServer(front *apicontroller.Controller, log *slog.Logger) *server.Server {
+	return &server.Server{
+		Handler:           front.Routes(),
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BadRequest:        front.Malformed,
+		Log:               log,
+	}
+}
+
+// newServer is the standard server, for everything that is not on that way.
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: 20 * time.Second,
-		IdleTimeout:       5 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }
@@ -89,9 +111,16 @@ func (c *crew) stop() {
 	c.stops = nil
 }
 
+// httpServer is either kind of server.
+type httpServer interface {
+	Serve(net.Listener) error
+	Shutdown(context.Context) error
+	Close() error
+}
+
 // serving is a part that serves HTTP. Told to stop, it takes no new connections and
 // lets the requests it has end, for at most drain.
-func serving(name string, l net.Listener, s *http.Server, drain time.Duration) part {
+func serving(name string, l net.Listener, s httpServer, drain time.Duration) part {
 	return part{name, func(ctx context.Context) error {
 		ended := make(chan error, 1)
 		go func() { ended <- s.Serve(l) }()

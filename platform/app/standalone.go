@@ -261,7 +261,7 @@ func (p *standalone) start(api, probes net.Listener) {
 	p.crew.start(part{"resource controller", p.controller.Run})
 	p.crew.start(part{"router", p.calls.Keep})
 	p.crew.start(part{"api controller", p.front.Run})
-	p.crew.start(serving("api", api, newServer(p.front.Routes(), p.log), p.cfg.DrainTimeout))
+	p.crew.start(serving("api", api, newFrontServer(p.front, p.log), p.cfg.DrainTimeout))
 }
 
 // awaitReady waits until calls can be taken.

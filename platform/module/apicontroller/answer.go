@@ -125,6 +125,17 @@ func writeError(w http.ResponseWriter, e *api.Error) {
 	writeBody(w, e.Status, e.RequestID, body)
 }
 
+// Malformed is the answer to a request that is not HTTP enough to be routed.
+func (c *Controller) Malformed(status int, reason string) (contentType string, body []byte) {
+	e := api.InvalidArgument("request", "%s", reason)
+	e.Status, e.RequestID = status, newRequestID(c.now())
+	body, err := json.Marshal(e)
+	if err != nil {
+		return "", nil
+	}
+	return "application/json", body
+}
+
 // writeJSON answers with v, or with no content if there is none.
 func writeJSON(w http.ResponseWriter, id string, v any) error {
 	if v == nil {
