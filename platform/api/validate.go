@@ -25,12 +25,6 @@ func (c *checks) fail(field, format string, args ...any) {
 	}
 }
 
-func (c *checks) add(err error) {
-	if c.err == nil {
-		c.err = err
-	}
-}
-
 // length checks a text's length in characters.
 func (c *checks) length(field, value string, low, high int) {
 	if n := utf8.RuneCountInString(value); n < low || n > high {

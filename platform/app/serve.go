@@ -132,8 +132,7 @@ func serving(name string, l net.Listener, s httpServer, drain time.Duration) par
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 		defer cancel()
 		if err := s.Shutdown(bounded); err != nil {
-			s.Close()
-			return fmt.Errorf("requests were cut off after %s: %w", drain, err)
+			return fmt.Errorf("requests were cut off after %s: %w", drain, errors.Join(err, s.Close()))
 		}
 		return nil
 	}}

@@ -30,8 +30,8 @@ import (
 
 // The one process plays every part; these are the names of its parts.
 const (
-	standaloneNode   fc.NodeID = "local"
-	standaloneRouter           = "local"
+	standaloneNode   = fc.NodeID("local")
+	standaloneRouter = "local"
 )
 
 // runStandalone runs everything until ctx is done, then drains. What it prints to out
@@ -284,17 +284,21 @@ func (p *standalone) awaitReady(ctx context.Context) error {
 
 // close closes the backends, last of all.
 func (p *standalone) close() {
+	var err error
 	if p.code != nil {
-		p.code.Close()
+		err = errors.Join(err, p.code.Close())
 	}
 	if p.driver != nil {
-		p.driver.Close()
+		err = errors.Join(err, p.driver.Close())
 	}
 	if p.coordination != nil {
-		p.coordination.Close()
+		err = errors.Join(err, p.coordination.Close())
 	}
 	if p.store != nil {
-		p.store.Close()
+		err = errors.Join(err, p.store.Close())
+	}
+	if err != nil {
+		p.log.Warn("not everything closed in order", "err", err)
 	}
 }
 

@@ -66,7 +66,7 @@ func Extract(ctx context.Context, r io.ReaderAt, size int64, dir string, limits 
 	if err != nil {
 		return fmt.Errorf("unpack archive: %w", err)
 	}
-	defer root.Close()
+	defer root.Close() //nolint:errcheck // nothing is written through it
 	x := &extraction{ctx: ctx, root: root, limits: limits, left: limits.Bytes, made: map[string]kind{}}
 	for _, f := range files {
 		if err := x.add(f); err != nil {

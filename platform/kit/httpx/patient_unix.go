@@ -36,7 +36,7 @@ func newPatientReader(c *conn) io.Reader {
 
 func (r *patientReader) Read(p []byte) (int, error) {
 	if r.conn.waits == nil || len(p) == 0 {
-		return r.conn.Conn.Read(p)
+		return r.conn.Read(p)
 	}
 	r.into, r.n, r.err = p, 0, nil
 	err := r.raw.Read(r.try)

@@ -84,7 +84,7 @@ func (q *request) decodeWithCode(in any, settings *api.FunctionSettings, pkg *in
 	if q.ContentLength > 2*api.MaxZipFile {
 		return intake.TooLarge(2 * api.MaxZipFile)
 	}
-	rest, size, err := intake.TakeZip(q.sig.Body(io.LimitReader(q.Request.Body, 2*api.MaxZipFile)), pkg, api.MaxZipFile)
+	rest, size, err := intake.TakeZip(q.sig.Body(io.LimitReader(q.Body, 2*api.MaxZipFile)), pkg, api.MaxZipFile)
 	if err != nil {
 		return err
 	}

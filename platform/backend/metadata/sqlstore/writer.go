@@ -103,7 +103,7 @@ func (w *writer) runUntil(j *job) {
 // run carries out a batch. A job that fails alone is taken back alone; what goes wrong
 // with the transaction is the error of all that were to be committed by it.
 func (w *writer) run(batch []*job) {
-	err := error(fc.ErrUnavailable) // stays if a change ends this goroutine
+	err := fc.ErrUnavailable // stays if a change ends this goroutine
 	defer func() {
 		for _, j := range batch {
 			if j.err == nil && j.panicked == nil {
@@ -136,7 +136,7 @@ func (w *writer) commit(batch []*job) error {
 // run keeps the job's own failure in it and returns what breaks the transaction.
 func (j *job) run(ctx context.Context, tx bun.Tx) error {
 	if j.err = failed(j.ctx, "wait for other writes", j.ctx.Err()); j.err != nil {
-		return nil
+		return nil //nolint:nilerr // it is this job's alone
 	}
 	if _, err := tx.ExecContext(ctx, "SAVEPOINT work"); err != nil {
 		return err

@@ -79,8 +79,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader) (objectstore.O
 		err = s.place(temp, key)
 	}
 	if err != nil {
-		s.root.Remove(temp)
-		return objectstore.Object{}, err
+		return objectstore.Object{}, errors.Join(err, s.root.Remove(temp))
 	}
 	return describe(key, info), nil
 }

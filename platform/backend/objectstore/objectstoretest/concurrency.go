@@ -60,7 +60,7 @@ var concurrencyCases = []testCase{
 						t.Error(err)
 					}
 					content, err := read(t.Context(), s, key)
-					if !(err == nil && content == "content") && !errors.Is(err, fc.ErrNotFound) {
+					if (err != nil || content != "content") && !errors.Is(err, fc.ErrNotFound) {
 						t.Errorf("read %q, %v", content, err)
 					}
 					if _, err := s.List(t.Context(), "deep/", "", 0); err != nil {

@@ -293,6 +293,11 @@ func takeTransferEncoding(req *http.Request) (chunked bool, err error) {
 	if len(te) != 1 || !strings.EqualFold(te[0], "chunked") {
 		return false, &refusal{http.StatusNotImplemented, "unsupported transfer encoding"}
 	}
+	// The standard server goes by the chunks. Whoever stands before us may go by the
+	// length, and then the two disagree about where the next request begins.
+	if req.Header["Content-Length"] != nil {
+		return false, bad("both Content-Length and Transfer-Encoding")
+	}
 	return true, nil
 }
 

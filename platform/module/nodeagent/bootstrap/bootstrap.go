@@ -98,7 +98,7 @@ func replace(file string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name()) // gone already, if all went well
+	defer os.Remove(tmp.Name()) //nolint:errcheck // gone already, if all went well
 	_, err = tmp.Write(text)
 	if err == nil {
 		err = tmp.Chmod(0o644)
