@@ -36,9 +36,9 @@ var answers = []struct {
 		io.WriteString(w, large[:5])
 		w.Write([]byte(large[5:]))
 	}},
-	{"a body that is copied", func(w http.ResponseWriter, r *http.Request) { io.Copy(w, strings.NewReader(large)) }},
+	{"a body that is copied", func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, strings.NewReader(large)) }},
 	{"a body that is copied from an opaque reader", func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(w, io.MultiReader(strings.NewReader(large), strings.NewReader("end")))
+		_, _ = io.Copy(w, io.MultiReader(strings.NewReader(large), strings.NewReader("end")))
 	}},
 	{"a flush before anything", func(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()
@@ -47,13 +47,13 @@ var answers = []struct {
 	{"a flush alone", func(w http.ResponseWriter, r *http.Request) { w.(http.Flusher).Flush() }},
 	{"a flush in between", func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "one")
-		http.NewResponseController(w).Flush()
+		_ = http.NewResponseController(w).Flush()
 		io.WriteString(w, "two")
 	}},
 	{"no content", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "5")
 		w.Header().Set("Content-Type", "a/b")
-		w.WriteHeader(204)
+		w.WriteHeader(http.StatusNoContent)
 		_, err := io.WriteString(w, "small")
 		if !errors.Is(err, http.ErrBodyNotAllowed) {
 			panic(err)
@@ -63,25 +63,31 @@ var answers = []struct {
 		w.Header().Set("Content-Length", "5")
 		w.Header().Set("Content-Type", "a/b")
 		w.Header().Set("Etag", "x")
-		w.WriteHeader(304)
+		w.WriteHeader(http.StatusNotModified)
 	}},
 	{"early hints", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Link", "</style.css>")
-		w.WriteHeader(103)
+		w.WriteHeader(http.StatusEarlyHints)
 		w.Header().Set("X-More", "1")
 		io.WriteString(w, "body")
 	}},
-	{"an explicit 100", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(100); w.WriteHeader(201) }},
+	{"an explicit 100", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusContinue)
+		w.WriteHeader(http.StatusCreated)
+	}},
 	{"an unknown status", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(299) }},
 	{"an error status", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Handler", "1")
-		http.Error(w, "no", 418)
+		http.Error(w, "no", http.StatusTeapot)
 	}},
-	{"a second WriteHeader", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(201); w.WriteHeader(202) }},
+	{"a second WriteHeader", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusCreated)
+		w.WriteHeader(http.StatusAccepted)
+	}},
 	{"a status that is none", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(99) }},
 	{"fields after the head", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("A", "before")
-		w.WriteHeader(200)
+		w.WriteHeader(http.StatusOK)
 		w.Header().Set("A", "after")
 		w.Header().Set("B", "after")
 		io.WriteString(w, "x")
@@ -164,7 +170,7 @@ var answers = []struct {
 	{"a switch of protocols", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "Upgrade")
 		w.Header().Set("Upgrade", "x")
-		w.WriteHeader(101)
+		w.WriteHeader(http.StatusSwitchingProtocols)
 	}},
 }
 
@@ -218,7 +224,7 @@ func TestAFileGoesToTheSocketWhole(t *testing.T) {
 			http.ServeFile(w, r, path)
 			return
 		}
-		w.(io.ReaderFrom).ReadFrom(f)
+		_, _ = w.(io.ReaderFrom).ReadFrom(f)
 	})
 	r := startOwn(t, handler)
 	for path, want := range map[string]string{

@@ -35,7 +35,7 @@ func BenchmarkEcho(b *testing.B) {
 				defer nc.Close()
 				br := bufio.NewReader(nc)
 				for pb.Next() {
-					nc.Write(request)
+					_, _ = nc.Write(request)
 					if err := skipAnswer(br); err != nil {
 						b.Error(err)
 						return

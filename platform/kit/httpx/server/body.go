@@ -58,7 +58,7 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	b.x.sendContinue()
 	n, err := b.read(p)
-	if err != nil && err != io.EOF && b.closed.Load() {
+	if err != nil && !errors.Is(err, io.EOF) && b.closed.Load() {
 		err = http.ErrBodyReadAfterClose
 	}
 	return n, err
@@ -76,7 +76,7 @@ func (b *body) read(p []byte) (n int, err error) {
 	}
 	switch {
 	case err == nil:
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		b.err = err
 		b.ended.Store(true)
 	case isTimeout(err) && b.chunked == nil:
@@ -99,7 +99,7 @@ func (b *body) readSized(p []byte) (int, error) {
 	switch {
 	case left == 0:
 		err = io.EOF
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err
@@ -107,7 +107,7 @@ func (b *body) readSized(p []byte) (int, error) {
 
 func (b *body) readChunked(p []byte) (int, error) {
 	n, err := b.chunked.Read(p)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		if e := b.readTrailer(); e != nil {
 			err = e
 		}
@@ -123,17 +123,17 @@ func (b *body) readTrailer() error {
 	br := b.x.conn.br
 	p, err := br.Peek(2)
 	if string(p) == "\r\n" {
-		br.Discard(2)
+		_, _ = br.Discard(2)
 		return nil
 	}
 	for n := 4; err == nil; n = br.Buffered() + 1 {
-		p, err = br.Peek(n)
+		_, err = br.Peek(n)
 		p, _ = br.Peek(br.Buffered())
 		if bytes.Contains(p, []byte("\r\n\r\n")) {
 			return b.parseTrailer()
 		}
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return errors.Join(errTrailer, err)
@@ -162,7 +162,7 @@ func (b *body) Close() error {
 	b.lock()
 	defer b.mu.Unlock()
 	if b.chunked == nil && !b.ended.Load() && b.resting.Load() <= int64(b.x.conn.br.Buffered()) {
-		b.x.conn.br.Discard(int(b.resting.Swap(0)))
+		_, _ = b.x.conn.br.Discard(int(b.resting.Swap(0)))
 		b.err = io.EOF
 		b.ended.Store(true)
 	}
@@ -200,7 +200,7 @@ func (b *body) drain() bool {
 	for n := 0; n <= maxRest && !b.ended.Load(); {
 		m, err := b.read(buf[:])
 		n += m
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return false
 		}
 	}

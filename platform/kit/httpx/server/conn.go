@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -176,7 +177,7 @@ func (c *conn) next() (*exchange, error) {
 		for n < len(b) && (b[n] == '\r' || b[n] == '\n') {
 			n++
 		}
-		c.br.Discard(n)
+		_, _ = c.br.Discard(n)
 	}
 	head, err := c.readHead()
 	if err != nil {
@@ -233,10 +234,10 @@ func (c *conn) leave(x *exchange) bool {
 		reset = true
 	}
 	if reset {
-		c.nc.SetReadDeadline(time.Time{})
+		_ = c.nc.SetReadDeadline(time.Time{})
 	}
 	if x.writeDeadline {
-		c.nc.SetWriteDeadline(time.Time{})
+		_ = c.nc.SetWriteDeadline(time.Time{})
 	}
 	if reset && !c.setPhase(phaseOf(c.word.Load())) {
 		return false // expired meanwhile, and its deadline undone
@@ -271,7 +272,7 @@ func (c *conn) lingerOn() {
 	if !ok || half.CloseWrite() != nil || !c.setPhase(phaseHead) {
 		return
 	}
-	c.nc.SetReadDeadline(time.Now().Add(lingering))
+	_ = c.nc.SetReadDeadline(time.Now().Add(lingering))
 	buf := copyBuffers.Get().(*[copyBuffer]byte)
 	defer copyBuffers.Put(buf)
 	for range 1024 {
@@ -283,7 +284,7 @@ func (c *conn) lingerOn() {
 
 // end closes the connection, unless it was hijacked. It also ends a panic of the handler.
 func (c *conn) end() {
-	if p := recover(); p != nil && p != http.ErrAbortHandler {
+	if p := recover(); p != nil && p != any(http.ErrAbortHandler) {
 		c.srv.log().Error("panic in a handler", "remote", c.remote, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 	}
 	c.mu.Lock()
@@ -336,8 +337,8 @@ func (c *conn) closeIdle() {
 
 // refuse answers a request that does not reach the handler.
 func (c *conn) refuse(err error) {
-	r, ok := err.(*refusal)
-	if !ok || !c.setPhase(phaseHead) {
+	var r *refusal
+	if !errors.As(err, &r) || !c.setPhase(phaseHead) {
 		return
 	}
 	contentType, body := "text/plain; charset=utf-8", []byte(http.StatusText(r.status)+": "+r.reason+"\n")
@@ -370,9 +371,9 @@ func (c *conn) takeOver(x *exchange) (net.Conn, *bufio.ReadWriter, error) {
 		<-watch
 	}
 	c.srv.remove(c)
-	c.nc.SetDeadline(time.Time{})
+	_ = c.nc.SetDeadline(time.Time{})
 	if c.in.hasByte {
-		if _, err := c.br.Peek(c.br.Buffered() + 1); err != nil && err != io.EOF {
+		if _, err := c.br.Peek(c.br.Buffered() + 1); err != nil && !errors.Is(err, io.EOF) {
 			return nil, nil, fmt.Errorf("hijack: %w", err)
 		}
 	}

@@ -28,7 +28,7 @@ func dial(t *testing.T, addr string) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nc.SetDeadline(time.Now().Add(patience))
+	_ = nc.SetDeadline(time.Now().Add(patience))
 	t.Cleanup(func() { nc.Close() })
 	return &client{nc.(*net.TCPConn), t, bufio.NewReader(nc)}
 }
@@ -79,14 +79,14 @@ func each(t *testing.T, h http.HandlerFunc, test func(*testing.T, *running)) {
 func TestABodyIsAskedForWhenItIsReadFirst(t *testing.T) {
 	each(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/unread" {
-			w.WriteHeader(403)
+			w.WriteHeader(http.StatusForbidden)
 			return
 		}
-		io.Copy(w, r.Body)
+		_, _ = io.Copy(w, r.Body)
 	}, func(t *testing.T, r *running) {
 		c := dial(t, r.addr)
 		c.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
-		if resp, err := http.ReadResponse(c.br, nil); err != nil || resp.StatusCode != 100 {
+		if resp, err := http.ReadResponse(c.br, nil); err != nil || resp.StatusCode != http.StatusContinue {
 			t.Fatal(resp, err)
 		}
 		c.send("abc")
@@ -95,10 +95,10 @@ func TestABodyIsAskedForWhenItIsReadFirst(t *testing.T) {
 		}
 		c.send("POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
 		resp, _ := c.answer()
-		if resp.StatusCode != 403 || !resp.Close {
+		if resp.StatusCode != http.StatusForbidden || !resp.Close {
 			t.Errorf("got %d, close %v", resp.StatusCode, resp.Close)
 		}
-		c.CloseWrite()
+		_ = c.CloseWrite()
 		if !c.ends() {
 			t.Error("the connection goes on")
 		}
@@ -137,7 +137,7 @@ func TestClosingABodyEndsAReadThatWaits(t *testing.T) {
 		r := startOwn(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			reading := make(chan struct{})
 			go func() {
-				io.ReadFull(r.Body, make([]byte, 3))
+				_, _ = io.ReadFull(r.Body, make([]byte, 3))
 				close(reading)
 				_, err := r.Body.Read(make([]byte, 3))
 				read <- err
@@ -167,7 +167,9 @@ func TestClosingABodyEndsAReadThatWaits(t *testing.T) {
 			}
 			c.send("defghijGET /leave HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
 			c.answer()
-			<-read
+			if err := <-read; err == nil {
+				t.Error("a read of a body that was left succeeded")
+			}
 		}
 	}
 }
@@ -187,7 +189,7 @@ func TestABodyIsNotReadAfterTheHandler(t *testing.T) {
 		if _, err := req.Body.Read(make([]byte, 1)); !errors.Is(err, http.ErrBodyReadAfterClose) {
 			t.Errorf("Read returned %v", err)
 		}
-		if req.Context().Err() != context.Canceled {
+		if !errors.Is(req.Context().Err(), context.Canceled) {
 			t.Error("the context did not end")
 		}
 	})
@@ -198,7 +200,7 @@ var kept sync.Map
 func TestAClientThatLeavesEndsTheContext(t *testing.T) {
 	started, ended := make(chan struct{}), make(chan struct{})
 	each(t, func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
+		_, _ = io.Copy(io.Discard, r.Body)
 		// All ways in which a context is waited for.
 		ctx, cancel := context.WithTimeout(r.Context(), time.Hour)
 		defer cancel()
@@ -212,7 +214,7 @@ func TestAClientThatLeavesEndsTheContext(t *testing.T) {
 		<-r.Context().Done()
 		<-ctx.Done()
 		<-after
-		if context.Cause(ctx) != context.Canceled {
+		if !errors.Is(context.Cause(ctx), context.Canceled) {
 			t.Error("cause", context.Cause(ctx))
 		}
 		ended <- struct{}{}
@@ -225,7 +227,7 @@ func TestAClientThatLeavesEndsTheContext(t *testing.T) {
 			c := dial(t, r.addr)
 			c.send(request)
 			within(t, "the handler starts", started)
-			c.Close()
+			_ = c.Close()
 			within(t, "the context ends", ended)
 		}
 	})
@@ -238,7 +240,7 @@ func TestAClientThatOnlyStopsSendingGetsItsAnswer(t *testing.T) {
 	}, func(t *testing.T, r *running) {
 		c := dial(t, r.addr)
 		c.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-		c.CloseWrite()
+		_ = c.CloseWrite()
 		if _, body := c.answer(); body != "answer" {
 			t.Errorf("got %q", body)
 		}
@@ -286,11 +288,11 @@ func TestDeadlinesOfAHandlerEndWithIt(t *testing.T) {
 				t.Errorf("Read returned %v", err)
 			}
 		case "/set":
-			rc.SetReadDeadline(time.Now().Add(patience))
-			rc.SetWriteDeadline(time.Now().Add(patience))
-			io.Copy(w, r.Body)
+			_ = rc.SetReadDeadline(time.Now().Add(patience))
+			_ = rc.SetWriteDeadline(time.Now().Add(patience))
+			_, _ = io.Copy(w, r.Body)
 		case "/write":
-			rc.SetWriteDeadline(time.Now().Add(-time.Second))
+			_ = rc.SetWriteDeadline(time.Now().Add(-time.Second))
 			io.WriteString(w, "nobody gets this")
 			if err := rc.Flush(); !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("Flush returned %v", err)

@@ -281,11 +281,11 @@ func (x *exchange) flushAll() {
 		x.WriteHeader(http.StatusOK)
 	}
 	if x.buf != nil && (!x.committed || x.chunked || len(x.buf.body) > 0) {
-		x.emit(nil, true)
+		_ = x.emit(nil, true)
 	}
 	x.release()
 	if form := x.req.MultipartForm; form != nil {
-		form.RemoveAll()
+		_ = form.RemoveAll()
 	}
 }
 

@@ -42,25 +42,25 @@ func (c *conn) readHead() (string, error) {
 			long = append(long, b...)
 			end, next := headEnd(long, from)
 			if end > 0 && end <= limit {
-				c.br.Discard(end - old)
+				_, _ = c.br.Discard(end - old)
 				return string(long[:end]), nil
 			}
 			if len(long) > limit {
 				return "", &refusal{http.StatusRequestHeaderFieldsTooLarge, "request header is too large"}
 			}
 			from = next
-			c.br.Discard(len(b))
+			_, _ = c.br.Discard(len(b))
 		} else {
 			end, next := headEnd(b, from)
 			if end > 0 {
 				head := string(b[:end])
-				c.br.Discard(end)
+				_, _ = c.br.Discard(end)
 				return head, nil
 			}
 			from = next
 			if len(b) == c.br.Size() {
 				long = append(make([]byte, 0, 2*len(b)), b...)
-				c.br.Discard(len(b))
+				_, _ = c.br.Discard(len(b))
 			}
 			if !checked {
 				var err error
@@ -97,7 +97,7 @@ func (c *conn) more() error {
 
 // lost tells what to answer when the connection ended after n bytes of a head.
 func lost(err error, n int) error {
-	if err == io.EOF && n > 0 {
+	if errors.Is(err, io.EOF) && n > 0 {
 		return bad("incomplete request") // half closed: there may be a reader
 	}
 	return errGone

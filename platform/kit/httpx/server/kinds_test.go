@@ -51,7 +51,7 @@ func start(tb testing.TB, serve func(net.Listener) error, shutdown func(context.
 	r := &running{addr: l.Addr().String(), shutdown: shutdown, close: closeAll, served: make(chan error, 1)}
 	go func() { r.served <- serve(l) }()
 	tb.Cleanup(func() {
-		closeAll()
+		_ = closeAll()
 		select {
 		case err := <-r.served:
 			if !errors.Is(err, http.ErrServerClosed) {

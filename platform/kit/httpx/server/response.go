@@ -102,7 +102,7 @@ func (x *exchange) sendContinue() {
 	x.continueMu.Lock()
 	defer x.continueMu.Unlock()
 	if x.await.CompareAndSwap(continuePending, continueOver) {
-		x.conn.nc.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
+		_, _ = x.conn.nc.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
 	}
 }
 
@@ -276,7 +276,7 @@ func (x *exchange) ReadFrom(src io.Reader) (n int64, err error) {
 				return n, werr
 			}
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return n, nil
 		}
 		if err != nil {
@@ -311,7 +311,7 @@ func (x *exchange) readDirect(src io.Reader) (int64, error) {
 }
 
 // Flush implements http.Flusher.
-func (x *exchange) Flush() { x.FlushError() }
+func (x *exchange) Flush() { _ = x.FlushError() }
 
 // FlushError is Flush for http.ResponseController.
 func (x *exchange) FlushError() error {
@@ -358,7 +358,7 @@ func (x *exchange) interruptRead() {
 	defer c.mu.Unlock()
 	if c.cur == x && !c.takenOver {
 		c.kicked = true
-		c.nc.SetReadDeadline(past)
+		_ = c.nc.SetReadDeadline(past)
 	}
 }
 

@@ -129,7 +129,7 @@ func TestCloseEndsWhatRuns(t *testing.T) {
 		c := dial(t, r.addr)
 		c.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 		within(t, "the handler starts", entered)
-		r.close()
+		_ = r.close()
 		within(t, "the context ends", ended)
 		if !c.ends() {
 			t.Error("the connection goes on")
@@ -209,7 +209,7 @@ func TestConnectionsBeyondTheBoundWait(t *testing.T) {
 	if n := s.Connections(); n != 1 {
 		t.Errorf("%d connections", n)
 	}
-	first.Close()
+	_ = first.Close()
 	if _, body := second.answer(); body != strings.Repeat("y", 64) {
 		t.Errorf("got %q", body)
 	}
@@ -226,7 +226,7 @@ func TestRefusalsSpeakAsTheOwnerWants(t *testing.T) {
 	c := dial(t, r.addr)
 	c.send("GET / HTTP/1.1\r\n\r\n")
 	resp, body := c.answer()
-	if resp.StatusCode != 400 || resp.Header.Get("Content-Type") != "application/json" ||
+	if resp.StatusCode != http.StatusBadRequest || resp.Header.Get("Content-Type") != "application/json" ||
 		body != `{"reason":"missing required Host header"}` {
 		t.Errorf("got %v %q", resp, body)
 	}
@@ -237,7 +237,7 @@ func TestAMalformedRequestLineIsRefusedAtOnce(t *testing.T) {
 	each(t, describe, func(t *testing.T, r *running) {
 		c := dial(t, r.addr)
 		c.send("HELO there\r\n")
-		if resp, _ := c.answer(); resp.StatusCode != 400 {
+		if resp, _ := c.answer(); resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("got %d", resp.StatusCode)
 		}
 	})
@@ -252,7 +252,7 @@ func TestOtherConnections(t *testing.T) {
 		if r.TLS != nil {
 			w.Header().Set("X-Tls", "1")
 		}
-		io.Copy(w, r.Body)
+		_, _ = io.Copy(w, r.Body)
 		io.WriteString(w, large)
 	})
 	check := func(t *testing.T, client *http.Client, url string) {
@@ -302,7 +302,7 @@ func TestOtherConnections(t *testing.T) {
 func serveOn(t *testing.T, s *Server, l net.Listener) {
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
-	t.Cleanup(func() { s.Close(); <-done })
+	t.Cleanup(func() { _, _ = s.Close(), <-done })
 }
 
 func TestAPanicIsLoggedAnAbortIsNot(t *testing.T) {
@@ -357,11 +357,11 @@ func TestNothingIsLeftBehind(t *testing.T) {
 				c.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 				c.answer()
 			}
-			c.Close()
+			_ = c.Close()
 		})
 	}
 	all.Wait()
 	eventually(t, "the connections are gone", func() bool { return s.Connections() == 0 })
-	s.Close()
+	_ = s.Close()
 	eventually(t, "the goroutines are gone", func() bool { return runtime.NumGoroutine() <= before })
 }

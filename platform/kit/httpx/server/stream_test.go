@@ -36,7 +36,7 @@ func TestEventsArriveAsTheyAreFlushed(t *testing.T) {
 			if err != nil || line != fmt.Sprintf("data: %d\n", i) {
 				t.Fatal(line, err)
 			}
-			br.ReadString('\n')
+			_, _ = br.ReadString('\n')
 			next <- struct{}{}
 		}
 	})
@@ -44,8 +44,8 @@ func TestEventsArriveAsTheyAreFlushed(t *testing.T) {
 
 func TestReadingAndWritingGoOnAtOnce(t *testing.T) {
 	each(t, func(w http.ResponseWriter, r *http.Request) {
-		http.NewResponseController(w).EnableFullDuplex()
-		w.WriteHeader(200)
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		w.WriteHeader(http.StatusOK)
 		w.(http.Flusher).Flush()
 		buf := make([]byte, 10)
 		for {
@@ -94,8 +94,8 @@ func TestAHijackedConnectionIsTheHandlers(t *testing.T) {
 			t.Errorf("a second Hijack returned %v", err)
 		}
 		line, _ := rw.ReadString('\n')
-		rw.WriteString("echo " + line)
-		rw.Flush()
+		_, _ = rw.WriteString("echo " + line)
+		_ = rw.Flush()
 	}, func(t *testing.T, r *running) {
 		c := dial(t, r.addr)
 		c.send("GET / HTTP/1.1\r\nHost: x\r\n\r\nearly\n")
@@ -115,13 +115,13 @@ func TestWebSocketsWork(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		defer ws.CloseNow()
+		defer func() { _ = ws.CloseNow() }()
 		for {
 			kind, msg, err := ws.Read(r.Context())
 			if err != nil {
 				return
 			}
-			ws.Write(r.Context(), kind, msg)
+			_ = ws.Write(r.Context(), kind, msg)
 		}
 	}, func(t *testing.T, r *running) {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)

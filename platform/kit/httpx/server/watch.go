@@ -119,7 +119,7 @@ func (c *conn) expire(word uint64) {
 	defer c.mu.Unlock()
 	if c.word.Load() == word {
 		c.expired = true
-		c.nc.SetReadDeadline(past)
+		_ = c.nc.SetReadDeadline(past)
 	}
 }
 
@@ -148,7 +148,7 @@ func (c *conn) watchFor(x *exchange, done chan struct{}) {
 	c.in.hasByte = n == 1
 	told := c.unwatch
 	c.mu.Unlock()
-	if err != nil && n == 0 && !(told && isTimeout(err)) {
+	if err != nil && n == 0 && (!told || !isTimeout(err)) {
 		x.ctx.cancel()
 	}
 }
@@ -159,7 +159,7 @@ func (c *conn) stopWatch() chan struct{} {
 	watch := c.watch
 	if watch != nil {
 		c.watch, c.unwatch = nil, true
-		c.nc.SetReadDeadline(past)
+		_ = c.nc.SetReadDeadline(past)
 	}
 	return watch
 }

@@ -97,9 +97,9 @@ func newPair(tb testing.TB, h http.Handler) pair {
 	std := &http.Server{Handler: h, MaxHeaderBytes: 4 << 10, ErrorLog: log.New(io.Discard, "", 0)}
 	own := &Server{Handler: h, MaxHeaderBytes: 4 << 10}
 	var done sync.WaitGroup
-	done.Go(func() { std.Serve(p.std) })
-	done.Go(func() { own.Serve(p.own) })
-	tb.Cleanup(func() { std.Close(); own.Close(); done.Wait() })
+	done.Go(func() { _ = std.Serve(p.std) })
+	done.Go(func() { _ = own.Serve(p.own) })
+	tb.Cleanup(func() { _, _ = std.Close(), own.Close(); done.Wait() })
 	return p
 }
 
