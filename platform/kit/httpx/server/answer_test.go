@@ -71,13 +71,19 @@ var answers = []struct {
 		w.Header().Set("X-More", "1")
 		io.WriteString(w, "body")
 	}},
-	{"an explicit 100", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusContinue); w.WriteHeader(http.StatusCreated) }},
+	{"an explicit 100", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusContinue)
+		w.WriteHeader(http.StatusCreated)
+	}},
 	{"an unknown status", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(299) }},
 	{"an error status", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Handler", "1")
 		http.Error(w, "no", http.StatusTeapot)
 	}},
-	{"a second WriteHeader", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusCreated); w.WriteHeader(http.StatusAccepted) }},
+	{"a second WriteHeader", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusCreated)
+		w.WriteHeader(http.StatusAccepted)
+	}},
 	{"a status that is none", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(99) }},
 	{"fields after the head", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("A", "before")
