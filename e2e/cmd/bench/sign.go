@@ -4,6 +4,7 @@ package main
 
 import (
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
@@ -26,7 +27,7 @@ func (s *signer) next(body []byte) []byte {
 	if s.bodyHash == "" {
 		sum := sha256.Sum256(body)
 		s.bodyHash = hex.EncodeToString(sum[:])
-		s.prefix = strconv.FormatInt(time.Now().UnixNano(), 16) + "-"
+		s.prefix = rand.Text() + "-"
 	}
 	s.count++
 	headers := [][2]string{

@@ -101,7 +101,7 @@ func (s *Service) revoke(ctx context.Context, id clientv3.LeaseID) error {
 	defer cancel()
 	_, err := s.client.Revoke(ctx, id)
 	if err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
-		return fmt.Errorf("give back a lease: %w: %w", fc.ErrUnavailable, err)
+		return fmt.Errorf("give back a lease: %w: %v", fc.ErrUnavailable, err) //nolint:errorlint // a deadline of ours is not the caller's
 	}
 	return nil
 }

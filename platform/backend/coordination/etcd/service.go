@@ -164,7 +164,7 @@ func (s *Service) failed(ctx context.Context, doing string, err error) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", doing, ctx.Err())
 	}
-	return fmt.Errorf("%s: %w: %w", doing, fc.ErrUnavailable, err)
+	return fmt.Errorf("%s: %w: %v", doing, fc.ErrUnavailable, err) //nolint:errorlint // a deadline of ours is not the caller's
 }
 
 func (s *Service) get(ctx context.Context, key string, opts ...clientv3.OpOption) (*clientv3.GetResponse, error) {
