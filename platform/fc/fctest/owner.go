@@ -140,7 +140,7 @@ func TestOwner(t *testing.T, open func(t *testing.T, env OwnerEnv) fc.Owner) {
 	})
 	test("a caller that goes away leaves nothing behind", 10, func(t *testing.T, ctx context.Context, env OwnerEnv, o fc.Owner) {
 		v := env.Versions.Put(Version("f", 1))
-		env.Node.Script(func(int, *fc.Version) (time.Duration, error) { return 20 * time.Millisecond, nil })
+		env.Node.Script(func(int, *fc.Version) (time.Duration, error) { return 200 * time.Millisecond, nil })
 		short, cancel := context.WithTimeout(ctx, 5*time.Millisecond)
 		defer cancel()
 		if _, err := o.Acquire(short, want(v, "r1", 1)); !errors.Is(err, context.DeadlineExceeded) {
